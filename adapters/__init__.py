@@ -1,0 +1,1 @@
+"""Who provides the ports: `adapters/<port>/<name>.py`, each with `Settings` and `open(settings)`."""

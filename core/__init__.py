@@ -1,0 +1,1 @@
+"""The framework: composition, the two doors to the database, the durable queue, HTTP, telemetry."""
