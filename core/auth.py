@@ -64,6 +64,5 @@ def scope(name: str) -> Access:
     return Access(Demand.SCOPE, name)
 
 
-
 Authenticator = Callable[[str], Awaitable[Principal | None]]
 """Given a credential of its kind, answers whose it is, or None where it is nobody's."""

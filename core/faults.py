@@ -1,0 +1,49 @@
+"""What is wrong with a configuration: collected in full, told at once."""
+
+import difflib
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+EX_CONFIG: Final = 78
+"""The exit code for a configuration error (sysexits.h)."""
+
+
+LISTED_CHOICES: Final = 12
+
+
+class ConfigurationFault(msgspec.Struct, frozen=True):
+    """One thing that is wrong: where it stands, which key, what is wrong, and how to mend it."""
+
+    source: str
+    key: str
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.source}: {self.key}" if self.key else self.source
+        return f"{place}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+
+
+class ConfigurationError(Exception):
+    """The configuration cannot be served. Holds every fault that was found."""
+
+    def __init__(self, faults: Iterable[ConfigurationFault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__(self.report())
+
+    def report(self) -> str:
+        """Return the message for people: one line a fault."""
+        count = len(self.faults)
+        title = f"The configuration has {count} fault{'' if count == 1 else 's'}:"
+        return "\n".join([title, *(f"  - {fault}" for fault in self.faults)])
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return a hint with the nearest known words, or the whole list where it is short."""
+    choices = sorted(known)
+    near = difflib.get_close_matches(word, choices, n=2, cutoff=0.6)
+    if near:
+        return "did you mean " + " or ".join(near) + "?"
+    return "known: " + ", ".join(choices) if 0 < len(choices) <= LISTED_CHOICES else ""

@@ -1,0 +1,75 @@
+"""The running application's services, and how handlers and jobs come by them: by name.
+
+A handler or a job says `storage`, `units`, `clock`, `settings`, or the name of a port as a parameter and is handed
+the service of that name. The names are the same for both.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from core.clock import Clock
+from core.config import Config
+from core.jobs.declare import Job
+from core.jobs.outbox import JobOutbox
+from core.jobs.worker import JobContext
+from core.unit_of_work import UnitOfWorkFactory
+from ports.storage import Storage
+
+ALWAYS: Final = ("storage", "units", "clock", "settings")
+"""Names that every handler and job may ask for, beside those of the bound ports."""
+
+PER_ATTEMPT: Final = ("uow", "attempt")
+"""Names that a job may ask for and that differ from attempt to attempt."""
+
+
+class Services:
+    """What a running application works with. Complete once the application's lifespan has been entered."""
+
+    storage: Storage
+    units: UnitOfWorkFactory
+    outbox: JobOutbox
+
+    def __init__(self, config: Config, clock: Clock, plugin_settings: Mapping[str, msgspec.Struct]) -> None:
+        self.config = config
+        self.clock = clock
+        self.plugin_settings = plugin_settings
+        self.ports: dict[str, Any] = {}
+
+    def of(self, plugin: str, name: str) -> Any:
+        """Return the service that a part of `plugin` means by `name`."""
+        if name == "settings":
+            return self.plugin_settings[plugin]
+        return getattr(self, name) if name in ALWAYS else self.ports[name]
+
+
+def parameter_names(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the parameters of a job's function after its payload."""
+    return tuple(inspect.signature(function).parameters)[1:]
+
+
+def unknown_names(job: Job[Any], ports: Mapping[str, Any] | set[str]) -> list[str]:
+    """Return the parameters of `job` that nothing can be handed for."""
+    known = {*ALWAYS, *PER_ATTEMPT, *ports}
+    return [name for name in parameter_names(job.function) if name not in known]
+
+
+class JobInjector:
+    """Resolves a job's parameters once; an attempt then costs a copy of a dictionary."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def bind(self, job: Job[Any]) -> Callable[[JobContext], dict[str, Any]]:
+        """Return a function that gives the keyword arguments of one attempt of `job`."""
+        names = parameter_names(job.function)
+        plugin = job.name.partition(".")[0]
+        fixed = {name: self._services.of(plugin, name) for name in names if name not in PER_ATTEMPT}
+        varying = [name for name in names if name in PER_ATTEMPT]
+
+        def arguments(context: JobContext) -> dict[str, Any]:
+            return fixed | {name: getattr(context, name) for name in varying}
+
+        return arguments
