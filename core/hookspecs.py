@@ -95,7 +95,9 @@ def register_authenticators(settings: msgspec.Struct) -> dict[str, Callable[[Ser
 
 
 @hookspec
-def register_lifespan(settings: msgspec.Struct) -> Sequence[Callable[[Services], AbstractAsyncContextManager[None]]]:
+def register_lifespan(
+    settings: msgspec.Struct,
+) -> Sequence[Callable[[Services], AbstractAsyncContextManager[None]]]:
     """Return async context managers, entered in the order of requirements at start and closed in reverse."""
     raise AssertionError(settings)
 
