@@ -1,0 +1,91 @@
+"""The one place where credentials are judged and declared access is enforced."""
+
+import hmac
+from collections.abc import Mapping
+from typing import Final
+
+from litestar.connection import ASGIConnection
+from litestar.enums import ScopeType
+from litestar.handlers import BaseRouteHandler
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from core.auth import ADMIN, ANONYMOUS, Access, Authenticator, Demand, Principal
+from core.http.problem_types import AUTHENTICATION_REQUIRED, FORBIDDEN
+from core.http.problems import Problem
+
+CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="hexastar", ApiKey realm="hexastar"'}
+SESSION_COOKIES: Final = ("__Host-hexastar", "hexastar_session")
+
+
+class AuthenticationMiddleware(ASGIMiddleware):
+    """Finds the request's credential and asks the authenticator of its kind whose it is.
+
+    A request without a credential is anonymous; one with a credential that is nobody's gets 401, even where the
+    route is open, so that a client never believes itself recognised when it is not.
+    """
+
+    scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET)
+
+    def __init__(self, authenticators: Mapping[str, Authenticator]) -> None:
+        self._authenticators = authenticators
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Set the principal as the connection's user."""
+        credential = _credential(scope)
+        scope["user"] = ANONYMOUS if credential is None else await self._principal(*credential)
+        scope["auth"] = credential and credential[0]
+        await next_app(scope, receive, send)
+
+    async def _principal(self, kind: str, credential: str) -> Principal:
+        authenticator = self._authenticators.get(kind)
+        principal = await authenticator(credential) if authenticator else None
+        if principal is not None:
+            return principal
+        if kind == "session":
+            return ANONYMOUS
+        raise Problem(AUTHENTICATION_REQUIRED, "The credential is not valid here.", headers=CHALLENGE)
+
+
+async def enforce_access(connection: ASGIConnection, handler: BaseRouteHandler) -> None:
+    """Guard of every route: compare what it declares with who is asking."""
+    access: Access = handler.opt["access"]
+    if access.demand is Demand.NOTHING:
+        return
+    principal: Principal = connection.scope["user"]
+    if principal.is_anonymous:
+        raise Problem(AUTHENTICATION_REQUIRED, headers=CHALLENGE)
+    if access.demand is Demand.SCOPE and not principal.has(access.scope):
+        raise Problem(FORBIDDEN, f"This needs the scope {access.scope}.")
+
+
+def admin_key_authenticator(key: str) -> Authenticator:
+    """Return the core's own authenticator: the admin key, compared in constant time."""
+    expected = key.encode()
+
+    async def authenticate(credential: str) -> Principal | None:
+        return ADMIN if hmac.compare_digest(credential.encode(), expected) else None
+
+    return authenticate
+
+
+def _credential(scope: Scope) -> tuple[str, str] | None:
+    """Return kind and value of the strongest credential that the request shows."""
+    cookie = b""
+    for name, value in scope["headers"]:
+        if name == b"x-api-key":
+            return "api_key", value.decode("latin-1")
+        if name == b"authorization":
+            scheme, _, token = value.decode("latin-1").partition(" ")
+            return scheme.lower(), token.strip()
+        if name == b"cookie":
+            cookie = value
+    return _session(cookie.decode("latin-1")) if cookie else None
+
+
+def _session(header: str) -> tuple[str, str] | None:
+    for pair in header.split(";"):
+        name, _, value = pair.strip().partition("=")
+        if name in SESSION_COOKIES:
+            return "session", value
+    return None

@@ -1,0 +1,60 @@
+"""Keys: one secret, a key for each purpose derived from it, and the admin key."""
+
+import secrets
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from core.config import Config
+
+KEY_BYTES: Final = 32
+
+
+class KeyRing:
+    """Derives keys by purpose from the secret key (HKDF-SHA256, RFC 5869), and from the previous one while it rotates.
+
+    Without a configured secret (development, test) one is generated and kept under the state folder.
+    """
+
+    def __init__(self, secret: str, previous: str | None = None) -> None:
+        self._secrets = [secret] if previous is None else [secret, previous]
+
+    def keys(self, purpose: str) -> tuple[bytes, ...]:
+        """Return the keys for `purpose`: sign with the first, accept any."""
+        return tuple(
+            HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=purpose.encode()).derive(secret.encode())
+            for secret in self._secrets
+        )
+
+
+def key_ring(config: Config) -> KeyRing:
+    """Return the key ring of this deployment."""
+    if config.secret_key is None:
+        return KeyRing(kept_secret(config.state_path / "secret_key"))
+    previous = config.previous_secret_key
+    return KeyRing(config.secret_key.reveal(), previous.reveal() if previous else None)
+
+
+def admin_key(config: Config) -> str:
+    """Return the admin key: the configured one, or one that the first start generated."""
+    if config.admin_key is not None:
+        return config.admin_key.reveal()
+    return kept_secret(config.state_path / "admin_key")
+
+
+def kept_secret(file: Path) -> str:
+    """Return the secret in `file`, made at the first call and readable by its owner only (mode 600)."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    draft.touch(mode=0o600, exist_ok=False)
+    try:
+        draft.write_text(secrets.token_urlsafe(KEY_BYTES), encoding="ascii")
+        try:
+            file.hardlink_to(draft)  # atomic, and fails where another process was first
+        except FileExistsError:
+            pass
+    finally:
+        draft.unlink()
+    return file.read_text(encoding="ascii").strip()

@@ -1,0 +1,220 @@
+"""Migrations: one history and one version table an owner, so that disabling a plugin breaks nobody else's.
+
+Alembic runs them; this module finds the histories, orders them, holds the lock, and tells what is where. The
+version tables are `core.alembic_version_<owner>`. Nothing of Alembic is imported until there is something to do.
+"""
+
+import asyncio
+import io
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from core.tables import metadata
+from ports.storage import Storage
+
+ENVIRONMENT: Final = Path(__file__).parent.parent / "migrations"
+MIGRATION_LOCK: Final = 0x6865_7861_7374_6172
+"""The key of the advisory lock that serialises migrators ("hexastar")."""
+
+LOCK_TIMEOUT: Final = "5s"
+STATEMENT_TIMEOUT: Final = "15min"
+ASSIGNMENT: Final = re.compile(
+    r"^(revision|down_revision)(?:\s*:[^=]+)?\s*=\s*(?:[\"']([^\"']+)[\"']|None)", re.MULTILINE
+)
+
+
+def comparison_options(schema: str) -> dict[str, Any]:
+    """Return Alembic's options for a comparison that sees one schema's tables and none of the version tables."""
+
+    def is_of_schema(name: str | None, kind: str, _parents: Any) -> bool:
+        return name == schema if kind == "schema" else True
+
+    def is_model(_item: Any, name: str | None, kind: str, *_details: Any) -> bool:
+        return not (kind == "table" and str(name).startswith("alembic_version_"))
+
+    return {
+        "include_schemas": True,
+        "include_name": is_of_schema,
+        "include_object": is_model,
+        "compare_type": True,
+    }
+
+
+class History(msgspec.Struct, frozen=True):
+    """An owner's migrations: the owner's name, its Postgres schema and the folder of its revisions."""
+
+    owner: str
+    schema: str
+    folder: Path
+
+    def head(self) -> str | None:
+        """Return the newest revision, or None where there is none.
+
+        Raises:
+            ValueError: the history has more than one head.
+        """
+        revisions, parents = set(), set()
+        for file in self.folder.glob("*.py"):
+            found = dict(ASSIGNMENT.findall(file.read_text(encoding="utf-8")))
+            if "revision" in found:
+                revisions.add(found["revision"])
+                parents.add(found.get("down_revision", ""))
+        heads = revisions - parents
+        if len(heads) > 1:
+            raise ValueError(f"the history of {self.owner} has several heads: {', '.join(sorted(heads))}")
+        return next(iter(heads), None)
+
+
+class MigrationStatus(msgspec.Struct, frozen=True):
+    """Where one owner's history stands in the database."""
+
+    owner: str
+    current: str | None
+    head: str | None
+
+    @property
+    def is_current(self) -> bool:
+        """Tell whether there is nothing to do."""
+        return self.current == self.head
+
+
+class Migrator:
+    """Runs the histories of the enabled owners, each after those that its tables point to."""
+
+    def __init__(self, storage: Storage, histories: Sequence[History]) -> None:
+        self._storage = storage
+        self._histories = tuple(histories)
+        self._heads = {history.owner: history.head() for history in histories}
+
+    async def status(self) -> list[MigrationStatus]:
+        """Return where each history stands; one query where every version table is there."""
+        current = await self._current()
+        return [MigrationStatus(owner, current.get(owner), head) for owner, head in self._heads.items()]
+
+    async def is_current(self) -> bool:
+        """Tell whether every history is at its head."""
+        return all(status.is_current for status in await self.status())
+
+    async def upgrade(self, note: Callable[[str], None]) -> None:
+        """Bring every history to its head, one migrator at a time; `note` hears of each step."""
+        async with self._locked() as connection:
+            for history in self._histories:
+                note(f"migrating {history.owner} to {self._heads[history.owner]}")
+                await connection.run_sync(self._run, history, "upgrade", "head")
+
+    async def downgrade(self, owner: str, revision: str) -> None:
+        """Take one owner's history down to `revision` (`base` for nothing, `-1` for one step)."""
+        async with self._locked() as connection:
+            await connection.run_sync(self._run, self._history(owner), "downgrade", revision)
+
+    async def differences(self) -> dict[str, list[str]]:
+        """Return, by owner, how the tables in the database differ from the models; empty where they agree."""
+        async with self._connection() as connection:
+            found = {history.owner: await connection.run_sync(self._compare, history) for history in self._histories}
+        return {owner: differences for owner, differences in found.items() if differences}
+
+    async def drop(self, owner: str) -> None:
+        """Drop an owner's schema with all its data, and forget its history."""
+        history = self._history(owner)
+        async with self._locked() as connection:
+            await connection.execute(sa.schema.DropSchema(history.schema, cascade=True, if_exists=True))
+            version_table = sa.Table(f"alembic_version_{owner}", sa.MetaData(), schema="core")
+            await connection.execute(sa.schema.DropTable(version_table, if_exists=True))
+            await connection.commit()
+
+    def sql(self, owner: str) -> str:
+        """Return the SQL of an owner's whole history, for review."""
+        output = io.StringIO()
+        self._command(self._history(owner), None, output=output)("upgrade", "head", sql=True)
+        return output.getvalue()
+
+    def _history(self, owner: str) -> History:
+        for history in self._histories:
+            if history.owner == owner:
+                return history
+        raise LookupError(f"{owner!r} has no history; known: {', '.join(self._heads)}")
+
+    async def _current(self) -> dict[str, str]:
+        connection = await self._storage.connect(application_name="hexastar-migrations")
+        try:
+            wanted = [f"alembic_version_{owner}" for owner in self._heads]
+            rows = await connection.fetch(
+                "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace('core') AND relname = ANY($1)",
+                wanted,
+            )
+            owners = [row["relname"].removeprefix("alembic_version_") for row in rows]
+            if not owners:
+                return {}
+            union = " UNION ALL ".join(
+                f"SELECT '{owner}' AS owner, version_num FROM core.\"alembic_version_{owner}\""  # noqa: S608 - our names
+                for owner in owners
+            )
+            return {row["owner"]: row["version_num"] for row in await connection.fetch(union)}
+        finally:
+            await connection.close()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AsyncConnection]:
+        url = sa.make_url(self._storage.dsn.reveal()).set(drivername="postgresql+asyncpg")
+        engine = create_async_engine(url, poolclass=NullPool)
+        try:
+            async with engine.connect() as connection:
+                yield connection
+        finally:
+            await engine.dispose()
+
+    @asynccontextmanager
+    async def _locked(self) -> AsyncIterator[AsyncConnection]:
+        async with self._connection() as connection:
+            await connection.execute(sa.select(sa.func.pg_advisory_lock(MIGRATION_LOCK)))
+            await connection.execute(sa.schema.CreateSchema("core", if_not_exists=True))
+            await connection.execute(sa.text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
+            await connection.execute(sa.text(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'"))
+            await connection.commit()
+            yield connection
+
+    def _run(self, connection: sa.Connection, history: History, command: str, revision: str) -> None:
+        self._command(history, connection)(command, revision)
+        connection.commit()
+
+    def _command(self, history: History, connection: sa.Connection | None, output: Any = None) -> Callable[..., None]:
+        from alembic import command
+
+        config = self._alembic(history, connection, output)
+        return lambda name, *arguments, **options: getattr(command, name)(config, *arguments, **options)
+
+    def _compare(self, connection: sa.Connection, history: History) -> list[str]:
+        from alembic.autogenerate import compare_metadata
+        from alembic.migration import MigrationContext
+
+        context = MigrationContext.configure(connection, opts=comparison_options(history.schema))
+        models = sa.MetaData(naming_convention=metadata.naming_convention)
+        for table in metadata.tables.values():
+            if table.schema == history.schema:
+                table.to_metadata(models)
+        return [str(difference) for difference in compare_metadata(context, models)]
+
+    def _alembic(self, history: History, connection: sa.Connection | None, output: Any) -> Any:
+        from alembic.config import Config as AlembicConfig
+
+        config = AlembicConfig(output_buffer=output) if output else AlembicConfig()
+        config.set_main_option("script_location", str(ENVIRONMENT))
+        config.set_main_option("version_locations", str(history.folder))
+        config.set_main_option("path_separator", "newline")
+        config.attributes.update(owner=history.owner, schema=history.schema, connection=connection, metadata=metadata)
+        return config
+
+
+async def migrate_at_start(storage: Storage, histories: Sequence[History], note: Callable[[str], None]) -> None:
+    """Bring the database up to date where it is not; costs one query where it is."""
+    migrator = await asyncio.to_thread(Migrator, storage, histories)
+    if not await migrator.is_current():
+        await migrator.upgrade(note)

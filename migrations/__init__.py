@@ -1,0 +1,1 @@
+"""Migration histories, one an owner: `migrations/core` and `migrations/<plugin>`. Run by `core.migrations`."""
