@@ -1,0 +1,107 @@
+"""Writing job rows: what a unit of work sends through its own transaction, and the bell that follows the commit."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from opentelemetry import trace
+from structlog.contextvars import get_contextvars
+
+from core.clock import new_id
+from core.jobs.bell import Bell
+from core.jobs.declare import Job, P
+
+PAYLOAD_LIMIT: Final = 64 * 1024
+"""Bytes above which a payload is refused. Aim at 4 KiB: a payload holds ids and scalars, the rest is in tables."""
+
+INSERT: Final = """
+INSERT INTO core.jobs
+    (id, name, lane, payload, priority, run_at, max_attempts, key, uniqueness, trace, request_id)
+VALUES ($1, $2, $3, $4::text::jsonb, $5, coalesce($6, now()), $7, $8, $9, $10, $11)
+ON CONFLICT DO NOTHING
+RETURNING id
+"""
+
+JobRow = tuple[UUID, str, str, str, int, datetime | None, int, str | None, str | None, str | None, str | None]
+
+
+class UndeclaredJobError(LookupError):
+    """A job was enqueued that no enabled plugin has registered; no worker would ever run it."""
+
+
+class JobOutbox:
+    """Builds the rows of jobs and events; the caller inserts them in its own transaction.
+
+    So a job exists exactly if the transaction that enqueued it commits. `insert_sql` takes the members of `row` as
+    its parameters and returns the id, or no row where a unique key already holds a job.
+    """
+
+    insert_sql: Final = INSERT
+
+    def __init__(self, jobs: Iterable[Job[Any]], bell: Bell) -> None:
+        self.jobs: Mapping[str, Job[Any]] = {job.name: job for job in jobs}
+        self._bell = bell
+        self._subscribers: dict[str, tuple[Job[Any], ...]] = {}
+        for job in self.jobs.values():
+            if job.event is not None:
+                self._subscribers[job.event] = (*self.subscribers(job.event), job)
+
+    def row(self, job: Job[P], payload: P, key: str | None, at: datetime | None, priority: int | None) -> JobRow:
+        """Return the parameters of `insert_sql` for one job that is due `at`, or now.
+
+        The payload of a subscriber is the event itself, of whatever type its publisher gave it.
+
+        Raises:
+            TypeError: the payload is not of the job's type, or a key is given to a job that declares no uniqueness.
+            ValueError: the payload is larger than `PAYLOAD_LIMIT`, or `at` is not aware.
+            UndeclaredJobError: no enabled plugin has registered the job.
+        """
+        if job.event is None and not isinstance(payload, job.payload_type):
+            raise TypeError(f"{job.name} takes a {job.payload_type.__name__}, not a {type(payload).__name__}")
+        if self.jobs.get(job.name) is not job:
+            raise UndeclaredJobError(f"the job {job.name!r} is not registered by an enabled plugin")
+        encoded = msgspec.json.encode(payload)
+        if len(encoded) > PAYLOAD_LIMIT:
+            raise ValueError(f"the payload of {job.name} has {len(encoded)} bytes; the limit is {PAYLOAD_LIMIT}")
+        if at is not None and at.tzinfo is None:
+            raise ValueError("`at` must be an aware datetime")
+        return (
+            new_id(),
+            job.name,
+            job.lane,
+            encoded.decode(),
+            job.priority if priority is None else priority,
+            at,
+            job.attempts,
+            _key(job, key, encoded),
+            job.unique,
+            current_traceparent(),
+            get_contextvars().get("request_id"),
+        )
+
+    def subscribers(self, event: str) -> tuple[Job[Any], ...]:
+        """Return the jobs that run when the event of this name is published."""
+        return self._subscribers.get(event, ())
+
+    def ring(self) -> None:
+        """Wake the workers; to be called after the commit, never inside the transaction. Does not raise or wait."""
+        self._bell.ring()
+
+
+def _key(job: Job[Any], key: str | None, encoded: bytes) -> str | None:
+    if job.unique is None:
+        if key is not None:
+            raise TypeError(f"{job.name} declares no `unique`, so a key would not keep a second one out")
+        return None
+    return hashlib.sha256(encoded).hexdigest() if key is None else key
+
+
+def current_traceparent() -> str | None:
+    """Return the current span's context as a W3C traceparent, or None outside a trace."""
+    context = trace.get_current_span().get_span_context()
+    if not context.is_valid:
+        return None
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
