@@ -1,0 +1,1 @@
+"""Academic admission: students and their records, eligibility, merit, and claims about a record."""

@@ -1,0 +1,1 @@
+"""The pure rules of academic admission: records, eligibility, merit, and claims about a record."""
