@@ -1,0 +1,1 @@
+"""Verification: primary source verification of doctors, academic records and insurance claims."""

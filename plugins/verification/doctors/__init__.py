@@ -1,0 +1,1 @@
+"""Doctor onboarding: primary source verification (PSV) of a doctor's credentials."""
