@@ -16,6 +16,7 @@ from core.http.health import HealthCheck
 from core.http.problems import ProblemType
 from core.injection import Services, unknown_names
 from core.jobs.declare import Job
+from core.jobs.faults import declaration_faults
 from core.migrations import History
 from core.plugins import Plugin, PluginSet
 
@@ -74,8 +75,8 @@ class Collector:
         declared = [*self._plugins.collect("register_jobs"), *self._plugins.collect("register_subscribers")]
         for plugin, jobs in declared:
             for job in jobs:
-                if not job.name.startswith(f"{plugin.name}."):
-                    self._fault(job.name, f"a job of {plugin.name!r} must be named {plugin.name}.<job>")
+                for fault in declaration_faults(job, plugin.name):
+                    self._fault(f"plugins.{plugin.name}", fault)
         self._unique("job", [(plugin.name, job.name) for plugin, jobs in declared for job in jobs])
         return [job for _, jobs in declared for job in jobs]
 

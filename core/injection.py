@@ -4,7 +4,6 @@ A handler or a job says `storage`, `units`, `clock`, `settings`, or the name of 
 the service of that name. The names are the same for both.
 """
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -45,15 +44,10 @@ class Services:
         return getattr(self, name) if name in ALWAYS else self.ports[name]
 
 
-def parameter_names(function: Callable[..., Any]) -> tuple[str, ...]:
-    """Return the parameters of a job's function after its payload."""
-    return tuple(inspect.signature(function).parameters)[1:]
-
-
 def unknown_names(job: Job[Any], ports: Mapping[str, Any] | set[str]) -> list[str]:
     """Return the parameters of `job` that nothing can be handed for."""
     known = {*ALWAYS, *PER_ATTEMPT, *ports}
-    return [name for name in parameter_names(job.function) if name not in known]
+    return [name for name in job.parameters if name not in known]
 
 
 class JobInjector:
@@ -64,10 +58,8 @@ class JobInjector:
 
     def bind(self, job: Job[Any]) -> Callable[[JobContext], dict[str, Any]]:
         """Return a function that gives the keyword arguments of one attempt of `job`."""
-        names = parameter_names(job.function)
-        plugin = job.name.partition(".")[0]
-        fixed = {name: self._services.of(plugin, name) for name in names if name not in PER_ATTEMPT}
-        varying = [name for name in names if name in PER_ATTEMPT]
+        fixed = {name: self._services.of(job.plugin, name) for name in job.parameters if name not in PER_ATTEMPT}
+        varying = [name for name in job.parameters if name in PER_ATTEMPT]
 
         def arguments(context: JobContext) -> dict[str, Any]:
             return fixed | {name: getattr(context, name) for name in varying}

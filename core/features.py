@@ -1,0 +1,74 @@
+"""The core's own features, registered through the same hooks as everybody else's; its settings are the whole Config."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from litestar.types import ControllerRouterHandler
+
+from core import adapters
+from core.adapters import AdapterDeclaration
+from core.auth import PUBLIC, Authenticator, scope
+from core.authentication import admin_key_authenticator
+from core.config import Config
+from core.hookspecs import hookimpl
+from core.http import health, idempotency, problem_pages, problem_types, service
+from core.http.problems import ProblemType
+from core.injection import Services
+from core.jobs.declare import Job
+from core.keys import admin_key
+from core.manifest import PluginManifest
+from core.migrations import ENVIRONMENT
+from core.telemetry import metrics
+
+manifest: Final = PluginManifest(
+    name="core",
+    version="0.1.0",
+    summary="Health, problems, metrics, the console and the queue's own upkeep",
+    settings=Config,
+)
+
+
+@hookimpl
+def register_adapters() -> Sequence[AdapterDeclaration]:
+    """Offer the adapters that come with the framework."""
+    return adapters.BUILT_IN
+
+
+@hookimpl
+def register_routes(settings: Config) -> Sequence[ControllerRouterHandler]:
+    """Serve health, the index, problem pages and metrics."""
+    metrics_access = scope("metrics:read") if settings.is_production else PUBLIC
+    return [*health.ROUTES, *service.ROUTES, *problem_pages.ROUTES, metrics.route(metrics_access)]
+
+
+@hookimpl
+def register_problems() -> Sequence[ProblemType]:
+    """Document the problems that the core itself answers with."""
+    return problem_types.ALL
+
+
+@hookimpl
+def register_jobs() -> Sequence[Job[Any]]:
+    """Prune what is kept for a while only."""
+    return [idempotency.prune_idempotency_keys]
+
+
+@hookimpl
+def register_tables() -> str:
+    """Name the schema of jobs, idempotency keys and rate limits."""
+    from core.jobs import tables  # noqa: F401 - importing it declares them
+
+    return "core"
+
+
+@hookimpl
+def register_migrations() -> Path:
+    """Point to the core's own history."""
+    return ENVIRONMENT / "core"
+
+
+@hookimpl
+def register_authenticators(settings: Config) -> dict[str, Callable[[Services], Authenticator]]:
+    """Accept the admin key in X-API-Key."""
+    return {"api_key": lambda _: admin_key_authenticator(admin_key(settings))}
