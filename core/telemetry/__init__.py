@@ -1,0 +1,1 @@
+"""What the application tells about itself: traces, metrics and logs, under the names of OpenTelemetry's conventions."""

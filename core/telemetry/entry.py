@@ -1,0 +1,193 @@
+"""The outermost layer of the application: request id, trace, metrics and access log of every HTTP exchange.
+
+One object an exchange does all of it. It wraps Litestar's `asgi_handler`, so that the router's own 404 and 405 pass
+through as well; the route's template is known once the router has run, which is before the response starts.
+"""
+
+import asyncio
+import random
+import re
+from collections.abc import Awaitable, Mapping, Sequence
+from time import perf_counter
+from typing import Any, Final
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from opentelemetry.context import attach, detach
+from opentelemetry.trace import Span, set_span_in_context
+
+from core.telemetry import names
+from core.telemetry.access_log import AccessLog
+from core.telemetry.activity import current_activity
+from core.telemetry.metrics import Metrics
+from core.telemetry.redaction import redact_text
+from core.telemetry.tracing import EMPTY, Tracing, continued, record_failure
+
+REQUEST_ID: Final = "request_id"
+"""Key of the request's id in `scope["state"]`."""
+ERROR_TYPE: Final = "error_type"
+"""Key in `scope["state"]` under which an exception handler leaves the class name of what became a 5xx."""
+
+CLIENT_CLOSED: Final = 499
+"""The status recorded where the client went away before it was answered (as nginx does)."""
+
+_ACCEPTABLE_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_NO_HEADER: Final = b""
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
+
+class Entry:
+    """ASGI application that observes every exchange with `app` and adds headers to every response.
+
+    Args:
+        app: what is observed.
+        tracing: the application's spans.
+        metrics: the application's metrics.
+        access_log: writes one record an exchange.
+        headers: raw headers, names in lower case, added to each response that does not set them itself.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, tracing: Tracing, metrics: Metrics, access_log: AccessLog, headers: RawHeaders = ()
+    ) -> None:
+        self._app = app
+        self._tracing = tracing
+        self._metrics = metrics
+        self._access_log = access_log
+        self._headers = tuple(headers)
+        self._header_names = frozenset(name for name, _ in headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection; anything but HTTP passes through unobserved."""
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        incoming = dict(scope["headers"])
+        exchange = Exchange(scope, send, _request_id(incoming), self._headers, self._header_names)
+        span = self._start_span(exchange.scope["method"], incoming)
+        scope["state"][REQUEST_ID] = exchange.request_id
+        context = attach(set_span_in_context(span, EMPTY))
+        activity = current_activity.set(exchange)
+        self._metrics.active_requests += 1
+        started = perf_counter()
+        try:
+            await self._app(scope, receive, exchange.send)
+        except BaseException as failure:
+            exchange.fail(failure)
+            raise
+        finally:
+            self._finish(exchange, span, perf_counter() - started)
+            current_activity.reset(activity)
+            detach(context)
+
+    def _start_span(self, method: str, incoming: Mapping[bytes, bytes]) -> Span:
+        parent = None
+        if b"traceparent" in incoming:
+            parent = continued(
+                {
+                    "traceparent": incoming[b"traceparent"].decode("latin-1"),
+                    "tracestate": incoming.get(b"tracestate", _NO_HEADER).decode("latin-1"),
+                }
+            )
+        return self._tracing.server_span(method if method in names.METHODS else "HTTP", parent)
+
+    def _finish(self, exchange: "Exchange", span: Span, seconds: float) -> None:
+        self._metrics.active_requests -= 1
+        method = exchange.scope["method"]
+        if method not in names.METHODS:
+            method = names.UNKNOWN_METHOD
+        route, plugin = exchange.route, exchange.plugin
+        self._metrics.requests.observe(method, route, exchange.status, plugin, seconds)
+        if span.is_recording():
+            _describe(span, exchange, method)
+            span.end()
+        self._access_log.write(exchange, span.get_span_context(), method, seconds)
+
+
+class Exchange:
+    """One request and its response: what the access log, the metrics and the span want to know of it."""
+
+    __slots__ = ("_extra", "_extra_names", "_send", "request_id", "scope", "size", "status")
+
+    def __init__(
+        self, scope: Scope, send: Send, request_id: str, extra: RawHeaders, extra_names: frozenset[bytes]
+    ) -> None:
+        self.scope: Any = scope
+        self.request_id = request_id
+        self.status = 0
+        self.size = 0
+        self._send = send
+        self._extra = extra
+        self._extra_names = extra_names
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Note what goes to the client and pass it on, the response's start with the added headers."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = [*message.get("headers", ()), (b"x-request-id", self.request_id.encode("ascii"))]
+            present = {name for name, _ in headers}
+            if present.isdisjoint(self._extra_names):
+                headers += self._extra
+            else:
+                headers += [header for header in self._extra if header[0] not in present]
+            message["headers"] = headers
+        elif message["type"] == "http.response.body":
+            self.size += len(message["body"])
+        return self._send(message)
+
+    def fail(self, failure: BaseException) -> None:
+        """Note that `failure` left the application instead of a complete response."""
+        self.scope["state"][ERROR_TYPE] = type(failure).__qualname__
+        if not self.status:
+            self.status = CLIENT_CLOSED if isinstance(failure, asyncio.CancelledError) else 500
+
+    @property
+    def route(self) -> str:
+        """The route's template, or nothing where no route matched."""
+        template: str = self.scope.get("path_template", "")
+        return template
+
+    @property
+    def plugin(self) -> str:
+        """The plugin that the route belongs to, or nothing where no route matched or it is nobody's."""
+        handler = self.scope.get("route_handler")
+        plugin: str = handler.opt.get("plugin", "") if handler is not None else ""
+        return plugin
+
+    @property
+    def principal(self) -> str:
+        """The id of the one who asks, or nothing before authentication."""
+        principal = self.scope.get("user")
+        return getattr(principal, "id", "")
+
+    def log_fields(self) -> dict[str, str | int]:
+        """Return the fields that join a log line to this exchange."""
+        return {"request_id": self.request_id, "plugin": self.plugin, "principal": self.principal}
+
+
+def _request_id(incoming: Mapping[bytes, bytes]) -> str:
+    offered = incoming.get(b"x-request-id")
+    if offered is not None and _ACCEPTABLE_ID.fullmatch(offered):
+        return offered.decode("ascii")
+    return f"{random.getrandbits(128):032x}"
+
+
+def _describe(span: Span, exchange: Exchange, method: str) -> None:
+    scope = exchange.scope
+    attributes: dict[str, str | int] = {
+        names.HTTP_METHOD: method,
+        names.URL_PATH: redact_text(scope["path"]),
+        names.URL_SCHEME: scope.get("scheme", "http"),
+        names.HTTP_STATUS: exchange.status,
+    }
+    if exchange.route:
+        span.update_name(f"{method} {exchange.route}")
+        attributes[names.HTTP_ROUTE] = exchange.route
+    if exchange.plugin:
+        attributes[names.PLUGIN] = exchange.plugin
+    if scope.get("client"):
+        attributes[names.CLIENT_ADDRESS] = scope["client"][0]
+    span.set_attributes(attributes)
+    if exchange.status >= 500:  # noqa: PLR2004 - HTTP's own number
+        record_failure(span, scope["state"].get(ERROR_TYPE, str(exchange.status)))
