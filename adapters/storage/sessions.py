@@ -1,0 +1,78 @@
+"""The session door: SQLAlchemy's engine over connections that are set up like those of the compiled door."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import asyncpg
+from sqlalchemy import event
+from sqlalchemy.dialects import registry
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
+from sqlalchemy.util import await_
+
+from adapters.storage.failures import RETRY_AFTER, unavailable
+from ports.errors import Unavailable
+from ports.queries import PostgresDialect
+
+_DRIVER: Final = "hexastar"
+
+
+class SessionDialect(PostgresDialect):
+    """The port's dialect, for an engine whose connections come with their codecs and begin when told to."""
+
+    supports_statement_cache = True
+
+    async def setup_asyncpg_json_codec(self, conn: Any) -> None:
+        """Do nothing: the connection has our codec."""
+
+    async def setup_asyncpg_jsonb_codec(self, conn: Any) -> None:
+        """Do nothing: the connection has our codec."""
+
+    def do_begin(self, dbapi_connection: PoolProxiedConnection) -> None:
+        """Send BEGIN now, not with SQLAlchemy's first statement.
+
+        The unit of work also runs statements on the driver's connection, and they belong to the transaction even
+        where they come first.
+        """
+        adapted: Any = dbapi_connection.dbapi_connection
+        if adapted._transaction is None:  # noqa: SLF001 - the dialect's own connection class
+            await_(adapted._start_transaction())  # noqa: SLF001
+
+
+class SessionPool(AsyncAdaptedQueuePool):
+    """SQLAlchemy's pool, failing in the port's words."""
+
+    def connect(self) -> PoolProxiedConnection:
+        """Return a connection.
+
+        Raises:
+            Unavailable: none came free within the timeout.
+        """
+        try:
+            return super().connect()
+        except PoolTimeoutError as error:
+            raise Unavailable("every session connection is in use", retry_after=RETRY_AFTER) from error
+
+
+def create_engine(
+    connect: Callable[..., Awaitable[asyncpg.Connection]], *, size: int, acquire_timeout: float
+) -> AsyncEngine:
+    """Return an engine over at most `size` connections that `connect` opens; none is opened yet."""
+    registry.register(f"postgresql.{_DRIVER}", __name__, SessionDialect.__name__)
+    engine = create_async_engine(
+        f"postgresql+{_DRIVER}://",
+        async_creator=connect,
+        poolclass=SessionPool,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=acquire_timeout,
+    )
+    event.listen(engine.sync_engine, "handle_error", _translate, retval=True)
+    return engine
+
+
+def _translate(context: ExceptionContext) -> BaseException | None:
+    error = getattr(context.original_exception, "driver_exception", None) or context.original_exception
+    return unavailable(error, gone=context.is_disconnect)
