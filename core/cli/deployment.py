@@ -1,0 +1,81 @@
+"""What the commands share: composing the deployment, and opening just as much of it as they need."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import click
+
+from core.clock import SystemClock
+from core.composition import Composition, compose
+from core.faults import EX_CONFIG, ConfigurationError
+from core.injection import Services
+from core.lifespan import running_services
+from core.migrations import Migrator
+from ports.errors import PortError
+from ports.storage import Storage
+
+R = TypeVar("R")
+
+
+class Failure(click.ClickException):
+    """Ends a command with one sentence; exit code 1, or 78 where the configuration is at fault."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def composed() -> Composition:
+    """Return the deployment that the configuration describes, or end the command with its faults."""
+    try:
+        return compose(None, os.environ)
+    except ConfigurationError as error:
+        raise Failure(error.report(), EX_CONFIG) from None
+
+
+def run_async(work: Callable[[], Awaitable[R]]) -> R:
+    """Run a command's coroutine; a port that fails ends the command with what it said."""
+
+    async def guarded() -> R:
+        return await work()
+
+    try:
+        return asyncio.run(guarded())
+    except PortError as error:
+        raise Failure(str(error)) from None
+
+
+@asynccontextmanager
+async def opened_storage(composition: Composition) -> AsyncIterator[Storage]:
+    """Open the store alone."""
+    binding = composition.bindings["storage"]
+    async with binding.open(binding.settings) as storage:
+        yield storage
+
+
+@asynccontextmanager
+async def opened_services(composition: Composition) -> AsyncIterator[Services]:
+    """Open everything that a plugin's command may need."""
+    settings = {plugin.name: plugin.settings for plugin in composition.plugins.plugins}
+    services = Services(composition.config, SystemClock(), settings)
+    async with running_services(services, composition, {}):
+        yield services
+
+
+def with_services(work: Callable[[Services], Awaitable[Any]]) -> None:
+    """Compose and open the deployment, and run `work` with its services. For the commands of plugins."""
+    composition = composed()
+
+    async def run() -> None:
+        async with opened_services(composition) as services:
+            await work(services)
+
+    run_async(run)
+
+
+def migrator(storage: Storage, composition: Composition) -> Migrator:
+    """Return the migrator of this deployment's histories."""
+    return Migrator(storage, composition.declarations.histories)

@@ -1,0 +1,24 @@
+"""`workers run`: run the background jobs, and nothing else."""
+
+import click
+
+from core.cli.deployment import with_services
+from core.injection import Services
+from core.lifespan import freeze_collector, make_worker
+
+
+@click.group
+def workers() -> None:
+    """Run workers."""
+
+
+@workers.command
+def run() -> None:
+    """Run the background jobs until a signal: TERM or INT drains, a second one hurries."""
+    with_services(_work)
+
+
+async def _work(services: Services) -> None:
+    worker = make_worker(services, handle_signals=True)
+    freeze_collector()
+    await worker.run()

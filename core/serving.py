@@ -1,0 +1,95 @@
+"""Serving with Granian or uvicorn, by the `server` key of plugins.toml."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import msgspec
+from litestar import Litestar
+
+from core.cli.deployment import opened_storage
+from core.composition import Composition
+
+TARGET: Final = "app:create_app"
+GRACE: Final = 30
+"""Seconds that requests in flight are given at a stop."""
+
+BACKLOG: Final = 1024
+HEADER_TIMEOUT: Final = 10.0
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where the server listens."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The address as a URL that a browser on this machine can open."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
+        return f"http://{host}:{self.port}"
+
+
+def serve(app: Litestar, address: Address, workers: int) -> None:
+    """Serve until a signal stops it."""
+    composition: Composition = app.state.composition
+    if composition.config.server == "granian":
+        with _held_storage(composition):
+            _serve_with_granian(address, workers)
+    elif workers > 1:
+        with _held_storage(composition):
+            _serve_with_uvicorn(TARGET, address, workers)
+    else:
+        _serve_with_uvicorn(app, address, workers)
+
+
+def _serve_with_uvicorn(target: Litestar | str, address: Address, workers: int) -> None:
+    import uvicorn
+
+    uvicorn.run(
+        target,
+        factory=isinstance(target, str),
+        host=address.host,
+        port=address.port,
+        workers=workers,
+        backlog=BACKLOG,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE,
+    )
+
+
+def _serve_with_granian(address: Address, workers: int) -> None:
+    from granian.constants import Interfaces
+    from granian.http import HTTP1Settings
+    from granian.server import Server
+
+    Server(
+        TARGET,
+        factory=True,
+        address=address.host,
+        port=address.port,
+        interface=Interfaces.ASGI,
+        workers=workers,
+        backlog=BACKLOG,
+        http1_settings=HTTP1Settings(header_read_timeout=int(HEADER_TIMEOUT * 1000)),
+        respawn_failed_workers=True,
+        workers_kill_timeout=GRACE + 10,
+        log_access=False,
+    ).serve()
+
+
+@contextmanager
+def _held_storage(composition: Composition) -> Iterator[None]:
+    """Keep the store open in this supervising process, so that an embedded server outlives any one worker."""
+    with asyncio.Runner() as runner:
+        storage = opened_storage(composition)
+        runner.run(storage.__aenter__())
+        try:
+            yield
+        finally:
+            runner.run(storage.__aexit__(None, None, None))
