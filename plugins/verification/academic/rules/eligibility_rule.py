@@ -11,6 +11,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from plugins.verification.academic.rules.faults import RuleFault
 from plugins.verification.academic.rules.records import PERCENTAGE_DECIMALS, Level, has_decimals_within
 
 END: Final = r"$(?!\n)"
@@ -90,14 +91,6 @@ class EligibilityRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
         return (self.effective_from is None or self.effective_from <= day) and (
             self.effective_to is None or day <= self.effective_to
         )
-
-
-class RuleFault(msgspec.Struct, frozen=True):
-    """What is wrong with a rule: where (a JSON Pointer into its document), under which code, and why."""
-
-    pointer: str
-    code: str
-    message: str
 
 
 def contradictions(rule: EligibilityRule) -> list[RuleFault]:

@@ -6,7 +6,8 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from plugins.verification.academic.rules.eligibility_rule import Category, Name, Program, RuleFault
+from plugins.verification.academic.rules.eligibility_rule import Category, Name, Program
+from plugins.verification.academic.rules.faults import RuleFault, escape
 from plugins.verification.academic.rules.records import LEVELS, has_decimals_within
 
 OnMissing = Literal["error", "zero", "redistribute"]
@@ -104,7 +105,7 @@ def tie_breaker(text: str) -> TieBreaker | None:
 def _weight_faults(rule: MeritRule) -> Iterator[RuleFault]:
     seen: set[str] = set()
     for key in rule.weightage:
-        pointer = "/weightage/" + key.replace("~", "~0").replace("/", "~1")
+        pointer = f"/weightage/{escape(key)}"
         if canonical(key) in seen:
             yield RuleFault(pointer, "duplicate_component", "This component already has a weight.")
         elif canonical(key) not in LEVELS:

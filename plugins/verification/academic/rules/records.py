@@ -91,14 +91,9 @@ def has_decimals_within(value: Decimal, decimals: int) -> bool:
     return isinstance(exponent, int) and exponent >= -decimals and value.adjusted() < WIDE.prec // 2
 
 
-def are_marks(obtained: Decimal, total: Decimal) -> bool:
-    """Tell whether these can be marks: two decimals, none negative, a total above zero, both below a million."""
-    return (
-        has_decimals_within(obtained, MARKS_DECIMALS)
-        and has_decimals_within(total, MARKS_DECIMALS)
-        and 0 <= obtained < MARKS_LIMIT
-        and 0 < total < MARKS_LIMIT
-    )
+def is_marks(value: Decimal) -> bool:
+    """Tell whether `value` can be marks: from 0, below a million, with at most two decimals."""
+    return has_decimals_within(value, MARKS_DECIMALS) and 0 <= value < MARKS_LIMIT
 
 
 def best_records(records: Iterable[Record], as_of: date) -> dict[Level, Record]:
