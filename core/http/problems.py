@@ -53,7 +53,7 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
     meta: Mapping[str, Any] | None = None
 
 
-class Problem(Exception):  # noqa: N818 - RFC 9457's word; "ProblemError" would say it twice
+class Problem(Exception):
     """Refuses a request: raise it anywhere below a handler.
 
     The unit of work of the request is rolled back. `detail` is one sentence about this occurrence, fit for

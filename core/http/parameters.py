@@ -1,0 +1,190 @@
+"""Query parameters, headers and path parameters: unknown and repeated ones refused, every bad one named.
+
+`ParameterRules` is built once the application's routes are known; `check` is its guard. A request without a query
+string costs one look at it. Paths outside of `/api/` belong to pages, which links decorate with parameters of their
+own, and are not checked; nor are routes that declare `any_query=True`.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final, get_args
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar import Litestar, Request
+from litestar._kwargs import KwargsModel
+from litestar.connection import ASGIConnection
+from litestar.enums import ParamType
+from litestar.exceptions import ValidationException
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.routes import HTTPRoute
+
+from core.faults import did_you_mean
+from core.http import problem_types as kinds
+from core.http.fault_codes import name_fault
+from core.http.problems import VALIDATION_ERROR, Fault, Problem
+from core.http.schema_faults import bare, token
+from core.http.values import decode_value
+
+MAX_PARAMETERS: Final = 100
+
+_STATE_KEY: Final = "parameter_rules"
+_PREFIXES: Final = {ParamType.QUERY: "?", ParamType.HEADER: "header:", ParamType.COOKIE: "cookie:"}
+
+
+class Parameter(msgspec.Struct, frozen=True):
+    """One parameter that a handler, or a dependency of it, declares."""
+
+    name: str
+    source: ParamType
+    annotation: Any
+    required: bool
+    repeatable: bool
+
+    @property
+    def pointer(self) -> str:
+        """How a fault names it: `?limit`, `header:If-Match`."""
+        return _PREFIXES.get(self.source, "") + self.name
+
+
+class ParameterRules:
+    """What the query of each route may hold."""
+
+    def __init__(self, app: Litestar) -> None:
+        self._declared: dict[BaseRouteHandler, tuple[Parameter, ...]] = {}
+        self._queries: dict[BaseRouteHandler, dict[str, Parameter]] = {}
+        for route in app.routes:
+            if isinstance(route, HTTPRoute):
+                for handler, kwargs in route.route_handler_map.values():
+                    self._learn(route.path, handler, tuple(_parameters(handler, kwargs)))
+        app.state[_STATE_KEY] = self
+
+    def _learn(self, path: str, handler: HTTPRouteHandler, declared: tuple[Parameter, ...]) -> None:
+        self._declared[handler] = declared
+        if path.startswith("/api/") and not handler.opt.get("any_query"):
+            queries = self._queries.setdefault(handler, {})
+            queries |= {parameter.name: parameter for parameter in declared if parameter.source is ParamType.QUERY}
+
+    def declared(self, handler: BaseRouteHandler) -> tuple[Parameter, ...]:
+        """Return every parameter of `handler` and its dependencies."""
+        return self._declared.get(handler, ())
+
+    def check(self, query_string: bytes, handler: BaseRouteHandler) -> None:
+        """Refuse unknown and repeated parameters, and text that PostgreSQL cannot hold, all together."""
+        known = self._queries.get(handler)
+        if known is None:
+            return
+        faults = tuple(_query_faults(_pairs(query_string), known))
+        if faults:
+            raise Problem(VALIDATION_ERROR, faults=faults)
+
+
+async def check_parameters(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Guard: refuse a query with an unknown or repeated parameter.
+
+    Litestar hands guards a copy of the handler; the rules know the handler itself.
+    """
+    if query := connection.scope["query_string"]:
+        rules: ParameterRules = connection.app.state[_STATE_KEY]
+        rules.check(query, connection.scope["route_handler"])
+
+
+def _pairs(query_string: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(
+            query_string.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=MAX_PARAMETERS,
+        )
+    except ValueError:
+        raise Problem(kinds.BAD_REQUEST, "The query is not percent-encoded UTF-8 of a sensible size.") from None
+
+
+def _query_faults(pairs: list[tuple[str, str]], known: dict[str, Parameter]) -> Iterator[Fault]:
+    seen: set[str] = set()
+    for name, value in pairs:
+        parameter = known.get(name)
+        if parameter is None and name not in seen:
+            hint = did_you_mean(name, known)
+            message = f"There is no parameter {name!r} here" + (f": {hint}" if hint else ".")
+            yield Fault(f"?{name}", "unknown_parameter", message)
+        if parameter is not None and name in seen and not parameter.repeatable:
+            yield Fault(f"?{name}", "repeated_parameter", f"The parameter {name} may be given once.")
+        if "\0" in value:
+            yield Fault(f"?{name}", "nul_character", "NUL characters are refused.")
+        seen.add(name)
+
+
+def _parameters(handler: HTTPRouteHandler, kwargs: KwargsModel) -> Iterator[Parameter]:
+    providers = (dependency.provide for batch in kwargs.dependency_batches for dependency in batch)
+    models = [handler.signature_model, *(provider.signature_model for provider in providers)]
+    expected = (
+        *kwargs.expected_query_params,
+        *kwargs.expected_header_params,
+        *kwargs.expected_cookie_params,
+        *kwargs.expected_path_params,
+    )
+    for parameter in expected:
+        annotations = (model.__annotations__.get(parameter.field_name) for model in models)
+        yield Parameter(
+            name=parameter.field_alias,
+            source=parameter.param_type,
+            annotation=next((found for found in annotations if found is not None), Any),
+            required=parameter.is_required,
+            repeatable=parameter.is_sequence,
+        )
+
+
+def explain_validation(request: Request[Any, Any, Any], exc: ValidationException) -> Problem:
+    """Return what the client is told where Litestar could not make a handler's arguments: every fault, not one.
+
+    A path parameter that does not fit names nothing that exists: 404.
+    """
+    handler = request.scope.get("route_handler")
+    rules: ParameterRules | None = request.app.state.get(_STATE_KEY)
+    declared = rules.declared(handler) if rules is not None and handler is not None else ()
+    faults = [fault for parameter in declared for fault in _faults_of(parameter, request)]
+    if any(not fault.pointer.startswith(("?", "header:", "cookie:")) for fault in faults):
+        return Problem(kinds.NOT_FOUND)
+    faults += _form_faults(exc)
+    if not faults and _lacks_body(exc):
+        return Problem(kinds.MALFORMED_JSON, "A body is required.")
+    return Problem(VALIDATION_ERROR, faults=sorted(faults, key=lambda fault: fault.pointer))
+
+
+def _faults_of(parameter: Parameter, request: Request[Any, Any, Any]) -> Iterator[Fault]:
+    match parameter.source:
+        case ParamType.QUERY:
+            given = request.query_params.getall(parameter.name, [])
+            value: Any = given if parameter.repeatable else (given[-1] if given else None)
+        case ParamType.HEADER:
+            value = request.headers.get(parameter.name)
+        case ParamType.COOKIE:
+            value = request.cookies.get(parameter.name)
+        case _:
+            value = request.path_params.get(parameter.name)
+    if value is None or value == []:
+        if parameter.required:
+            yield Fault(parameter.pointer, "missing_parameter", f"{parameter.name} is required.")
+        return
+    try:
+        msgspec.convert(value, parameter.annotation, strict=False, dec_hook=decode_value)
+    except msgspec.ValidationError as error:
+        yield name_fault(parameter.pointer, bare(_without_none(parameter.annotation)), error)
+
+
+def _without_none(annotation: Any) -> Any:
+    members = [member for member in get_args(annotation) if member is not type(None)]
+    return members[0] if len(members) == 1 and type(None) in get_args(annotation) else annotation
+
+
+def _form_faults(exc: ValidationException) -> Iterator[Fault]:
+    for entry in exc.extra if isinstance(exc.extra, list) else ():
+        if entry.get("source") == "body" and entry.get("key") not in (None, "data"):
+            pointer = "".join(token(step) for step in str(entry["key"]).split("."))
+            yield Fault(pointer, "invalid_value", "The value is not acceptable here.")
+
+
+def _lacks_body(exc: ValidationException) -> bool:
+    entries = exc.extra if isinstance(exc.extra, list) else []
+    return any(entry.get("key") == "data" for entry in entries)

@@ -1,0 +1,140 @@
+"""Types of values that a body or a query may carry and whose syntax JSON does not know.
+
+Such a type refines a plain one: its instances are the plain strings and decimals that `parse` leaves as they are,
+so they are stored, compared and written like any other. Fields are declared with it like with any type.
+"""
+
+import re
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Annotated, Any, ClassVar, Final
+
+import msgspec
+from email_validator import EmailNotValidError, validate_email
+
+MAX_EMAIL_LENGTH: Final = 254
+"""RFC 5321, 4.5.3.1.3: a path is 256 octets, the angle brackets included."""
+
+_ENCODED_WORD: Final = re.compile(r"=\?[^?]*\?[bqBQ]\?[^?]*\?=")
+_CONTROL: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")
+_AMOUNT: Final = re.compile(r"-?[0-9]{1,15}(?:\.([0-9]{1,9}))?", re.ASCII)
+
+Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
+"""An instant: RFC 3339 with an offset. A local time without one is refused."""
+
+
+class InvalidValue(ValueError):
+    """A value that does not fit its type.
+
+    Raise it from `parse`, or from a Struct's `__post_init__` with the `pointer` of the field within the Struct
+    (`/end_date`); the fault that the client reads carries `code`, the message and the full pointer.
+    """
+
+    def __init__(self, code: str, message: str, *, pointer: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.pointer = pointer
+
+
+class Refinement(type):
+    """Metaclass of a type that is a plain one with a syntax: its classmethod `parse` makes and judges values.
+
+    `parse(value)` takes whatever JSON has and returns the plain value or raises InvalidValue.
+    """
+
+    def parse(cls, value: object) -> Any:
+        """Return the plain value, or raise InvalidValue."""
+        raise NotImplementedError
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        try:
+            parsed = cls.parse(instance)
+        except InvalidValue:
+            return False
+        return type(parsed) is type(instance) and bool(parsed == instance)
+
+
+class Money(Decimal, metaclass=Refinement):
+    """An amount of money in a request: a decimal string (`"29.99"`) or an integer, never a float.
+
+    At most two decimals, no exponent, no thousands separators. Amounts of a currency with another exponent are
+    declared as `CurrencyAmount` and checked with their currency by the domain. Answers declare `Decimal`, which
+    is written as a string.
+    """
+
+    max_decimals: ClassVar[int] = 2
+
+    @classmethod
+    def parse(cls, value: object) -> Decimal:
+        """Return the amount, or raise InvalidValue `float_money`, `type` or `money`."""
+        if isinstance(value, float):
+            raise InvalidValue("float_money", 'An amount is a decimal string such as "29.99", not a float.')
+        if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
+            raise InvalidValue("type", 'An amount is a decimal string such as "29.99".')
+        matched = _AMOUNT.fullmatch(f"{value:f}" if isinstance(value, Decimal) else str(value))
+        if matched is None or len(matched[1] or "") > cls.max_decimals:
+            message = f'An amount is written like "29.99", with at most {cls.max_decimals} decimals.'
+            raise InvalidValue("money", message)
+        return Decimal(matched[0])
+
+
+class CurrencyAmount(Money):
+    """An amount with as many decimals as any ISO 4217 currency has (four)."""
+
+    max_decimals: ClassVar[int] = 4
+
+
+class HeaderText(str, metaclass=Refinement):
+    """Text that goes into a mail header: no line breaks, no control characters, no encoded words."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, value: object) -> str:
+        """Return the text, or raise InvalidValue `header_injection` or `type`."""
+        if not isinstance(value, str):
+            raise InvalidValue("type", "A string is expected.")
+        if _CONTROL.search(value) or _ENCODED_WORD.search(value):
+            raise InvalidValue("header_injection", "Line breaks, control characters and encoded words are refused.")
+        return value
+
+
+class EmailAddress(str, metaclass=Refinement):
+    """An e-mail address as it is stored and compared: IDN in Unicode, the domain in lower case."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, value: object) -> str:
+        """Return the normalised address, or raise InvalidValue `invalid_email`, `header_injection` or `type`."""
+        return email_address(HeaderText.parse(value))
+
+
+@lru_cache(1024)
+def email_address(value: str) -> str:
+    """Return `value` normalised, or raise InvalidValue `invalid_email`.
+
+    The syntax is that of RFC 5321 and 6531, without quoted local parts, comments and address literals. The domain
+    needs a dot and is not looked up. Special-use domains (`localhost`, `.invalid`, `.local`) are refused; `.test`
+    (RFC 6761) is accepted.
+    """
+    try:
+        found = validate_email(value, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        raise InvalidValue("invalid_email", "An address like name@example.org is expected.") from None
+    if len(value) > MAX_EMAIL_LENGTH or "." not in str(found.ascii_domain):
+        raise InvalidValue("invalid_email", "An address like name@example.org is expected.")
+    return found.normalized
+
+
+def decode_value(kind: type, value: Any) -> Any:
+    """Make a value of `kind` from what JSON has: msgspec's `dec_hook`."""
+    if isinstance(kind, Refinement):
+        return kind.parse(value)
+    raise NotImplementedError(f"{kind.__qualname__} cannot be read from JSON: give it the metaclass Refinement")
+
+
+PARAMETER_DECODERS: Final = ((lambda kind: isinstance(kind, Refinement), decode_value),)
+"""Litestar's `type_decoders`, so that query and path parameters may be declared with these types, too."""
