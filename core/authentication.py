@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from litestar.connection import ASGIConnection
-from litestar.enums import ScopeType
+from litestar.enums import HttpMethod, ScopeType
 from litestar.handlers import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -48,7 +48,9 @@ class AuthenticationMiddleware(ASGIMiddleware):
 
 
 async def enforce_access(connection: ASGIConnection, handler: BaseRouteHandler) -> None:
-    """Guard of every route: compare what it declares with who is asking."""
+    """Guard of every route: compare what it declares with who is asking. OPTIONS tells methods and is open."""
+    if connection.scope["method"] == HttpMethod.OPTIONS:
+        return
     access: Access = handler.opt["access"]
     if access.demand is Demand.NOTHING:
         return

@@ -14,6 +14,8 @@ from core.config import Config
 from core.jobs.declare import Job
 from core.jobs.outbox import JobOutbox
 from core.jobs.worker import JobContext
+from core.telemetry.metrics import Metrics
+from core.telemetry.tracing import open_tracing
 from core.unit_of_work import UnitOfWorkFactory
 from ports.storage import Storage
 
@@ -31,8 +33,12 @@ class Services:
     units: UnitOfWorkFactory
     outbox: JobOutbox
 
-    def __init__(self, config: Config, clock: Clock, plugin_settings: Mapping[str, msgspec.Struct]) -> None:
+    def __init__(
+        self, config: Config, clock: Clock, plugin_settings: Mapping[str, msgspec.Struct], *, version: str = ""
+    ) -> None:
         self.config = config
+        self.metrics = Metrics(version)
+        self.tracing = open_tracing("hexastar", version, production=config.is_production)
         self.clock = clock
         self.plugin_settings = plugin_settings
         self.ports: dict[str, Any] = {}

@@ -1,6 +1,7 @@
 """Keys: one secret, a key for each purpose derived from it, and the admin key."""
 
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -51,10 +52,8 @@ def kept_secret(file: Path) -> str:
     draft.touch(mode=0o600, exist_ok=False)
     try:
         draft.write_text(secrets.token_urlsafe(KEY_BYTES), encoding="ascii")
-        try:
-            file.hardlink_to(draft)  # atomic, and fails where another process was first
-        except FileExistsError:
-            pass
+        with suppress(FileExistsError):  # linking is atomic, and fails where another process was first
+            file.hardlink_to(draft)
     finally:
         draft.unlink()
     return file.read_text(encoding="ascii").strip()
