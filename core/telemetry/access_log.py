@@ -29,13 +29,8 @@ class Observed(Protocol):
     size: int
 
     @property
-    def route(self) -> str: ...  # noqa: D102 - fields of the record, documented there
-
-    @property
-    def plugin(self) -> str: ...  # noqa: D102
-
-    @property
-    def principal(self) -> str: ...  # noqa: D102
+    def principal(self) -> str:
+        """The id of the one who asks."""
 
 
 class AccessRecord(msgspec.Struct):
@@ -64,23 +59,23 @@ class AccessLog:
     """Writes the access log.
 
     Args:
-        emit: takes each record; None writes no access log at all.
+        emit: takes each record.
         service_name: as in every log line.
         service_version: as in every log line.
     """
 
     def __init__(
-        self, emit: Callable[[AccessRecord], None] | None, *, service_name: str = "", service_version: str = ""
+        self, emit: Callable[[AccessRecord], None], *, service_name: str = "", service_version: str = ""
     ) -> None:
         self._emit = emit
         self._service_name = service_name
         self._service_version = service_version
 
-    def write(self, exchange: Observed, span: SpanContext, method: str, seconds: float) -> None:
+    def write(
+        self, exchange: Observed, span: SpanContext, method: str, route: str, plugin: str, seconds: float
+    ) -> None:
         """Write the record of a finished exchange."""
-        if self._emit is None:
-            return
-        scope, route = exchange.scope, exchange.route
+        scope = exchange.scope
         path = scope["path"]
         if path != route:  # a path equal to its template holds nothing that a caller made up
             path = redact_text(path)
@@ -94,7 +89,7 @@ class AccessLog:
                 f"{span.trace_id:032x}",
                 f"{span.span_id:016x}",
                 exchange.request_id,
-                exchange.plugin,
+                plugin,
                 exchange.principal,
                 method,
                 route,

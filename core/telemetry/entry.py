@@ -37,19 +37,25 @@ _NO_HEADER: Final = b""
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
 
-class Entry:
+class TelemetryMiddleware:
     """ASGI application that observes every exchange with `app` and adds headers to every response.
 
     Args:
         app: what is observed.
         tracing: the application's spans.
         metrics: the application's metrics.
-        access_log: writes one record an exchange.
+        access_log: writes one record an exchange; None for no access log.
         headers: raw headers, names in lower case, added to each response that does not set them itself.
     """
 
     def __init__(
-        self, app: ASGIApp, *, tracing: Tracing, metrics: Metrics, access_log: AccessLog, headers: RawHeaders = ()
+        self,
+        app: ASGIApp,
+        *,
+        tracing: Tracing,
+        metrics: Metrics,
+        access_log: AccessLog | None,
+        headers: RawHeaders = (),
     ) -> None:
         self._app = app
         self._tracing = tracing
@@ -102,7 +108,8 @@ class Entry:
         if span.is_recording():
             _describe(span, exchange, method)
             span.end()
-        self._access_log.write(exchange, span.get_span_context(), method, seconds)
+        if self._access_log is not None:
+            self._access_log.write(exchange, span.get_span_context(), method, route, plugin, seconds)
 
 
 class Exchange:

@@ -8,9 +8,9 @@ give each worker a container or scrape each by itself.
 import asyncio
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client import generate_latest as render
@@ -134,11 +134,12 @@ class Metrics:
             self._lag.observe(max(0.0, loop.time() - due))
 
 
-def metrics_handler(metrics: Metrics, access: Access) -> HTTPRouteHandler:
-    """Return the handler of `GET /metrics`."""
+def route(access: Access) -> HTTPRouteHandler:
+    """Return the handler of `GET /metrics`; it shows the `Metrics` found as `metrics` in the application's state."""
 
     @get("/metrics", access=access, plugin="core", include_in_schema=False, sync_to_thread=False)
-    def scrape() -> Response[bytes]:
+    def scrape(request: Request[Any, Any, Any]) -> Response[bytes]:
+        metrics: Metrics = request.app.state.metrics
         return Response(render(metrics.registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return scrape

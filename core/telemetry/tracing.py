@@ -35,13 +35,14 @@ from core.telemetry import names
 Attributes = Mapping[str, str | int | float | bool]
 
 EMPTY: Final = Context()
+UNRECORDED: Final[Span] = NonRecordingSpan(INVALID_SPAN_CONTEXT)
 DECIDED_KEY: Final = create_key("hexastar-decided")
 """Marks a context whose trace has been chosen to be recorded; the sampler then asks no second time."""
 
 _DECIDED: Final = set_value(DECIDED_KEY, True, EMPTY)  # noqa: FBT003 - the API takes the value by position
 _NOT_SAMPLED: Final = TraceFlags(TraceFlags.DEFAULT)
 _NO_STATE: Final = TraceState()
-_UNRECORDED: Final = nullcontext(NonRecordingSpan(INVALID_SPAN_CONTEXT))
+_NOTHING: Final = nullcontext(UNRECORDED)
 _W3C: Final = TraceContextTextMapPropagator()
 
 
@@ -104,6 +105,21 @@ class Tracing:
         trace_id, span_id = random.getrandbits(128), random.getrandbits(64)
         return NonRecordingSpan(SpanContext(trace_id, span_id, False, _NOT_SAMPLED, _NO_STATE))  # noqa: FBT003
 
+    def would_record(self) -> bool:
+        """Tell whether a span opened here and now would be recorded."""
+        if self._tracer is None:
+            return False
+        current = get_current_span()
+        return current.is_recording() or not current.get_span_context().is_valid
+
+    def start_span(
+        self, name: str, *, kind: SpanKind = SpanKind.INTERNAL, attributes: Attributes | None = None
+    ) -> Span:
+        """Return a started span under the current one, for the caller to end; it does not become the current one."""
+        if self._tracer is None or not self.would_record():
+            return UNRECORDED
+        return self._tracer.start_span(name, None, kind, attributes)
+
     def span(
         self, name: str, *, kind: SpanKind = SpanKind.INTERNAL, attributes: Attributes | None = None
     ) -> AbstractContextManager[Span]:
@@ -111,10 +127,8 @@ class Tracing:
 
         An exception that leaves the block marks the span as failed with the exception's class as `error.type`.
         """
-        current = get_current_span()
-        if self._tracer is None or (not current.is_recording() and current.get_span_context().is_valid):
-            return _UNRECORDED
-        return _running(self._tracer.start_span(name, None, kind, attributes))
+        span = self.start_span(name, kind=kind, attributes=attributes)
+        return _NOTHING if span is UNRECORDED else _running(span)
 
     def processing(
         self, queue: str, carrier: Mapping[str, str], attributes: Attributes
@@ -125,7 +139,7 @@ class Tracing:
         """
         parent = continued(carrier)
         if self._tracer is None or (parent is not None and not parent.trace_flags.sampled):
-            return use_span(NonRecordingSpan(parent)) if parent is not None else _UNRECORDED
+            return use_span(NonRecordingSpan(parent)) if parent is not None else _NOTHING
         context = set_span_in_context(NonRecordingSpan(parent), EMPTY) if parent is not None else EMPTY
         links = [Link(parent)] if parent is not None else None
         common = {
