@@ -4,7 +4,7 @@ from typing import Final, NoReturn
 
 import asyncpg
 
-from ports.errors import OutcomeUnknown, Unavailable
+from ports.errors import OutcomeUnknown, Rejected, Unavailable
 
 _CONNECTION_LOST: Final = (
     "08",  # connection exceptions
@@ -63,3 +63,8 @@ def reraise_in_doubt(connection: asyncpg.Connection, error: BaseException, refer
     if isinstance(error, Exception) and lost(connection, error):
         raise OutcomeUnknown(reference, f"the connection to the database was lost: {error}") from error
     reraise(connection, error)
+
+
+def transaction_aborted() -> Rejected:
+    """Return the error for a COMMIT that the server answered with a rollback."""
+    return Rejected("transaction_aborted", "a statement had failed before the commit, so everything was rolled back")

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 from sqlalchemy.util import await_
 
-from adapters.storage.failures import RETRY_AFTER, unavailable
+from adapters.storage.failures import RETRY_AFTER, transaction_aborted, unavailable
 from ports.errors import Unavailable
 from ports.queries import PostgresDialect
 
@@ -37,8 +37,37 @@ class SessionDialect(PostgresDialect):
         where they come first.
         """
         adapted: Any = dbapi_connection.dbapi_connection
-        if adapted._transaction is None:  # noqa: SLF001 - the dialect's own connection class
-            await_(adapted._start_transaction())  # noqa: SLF001
+        if adapted.isolation_level is None and not adapted.readonly:
+            transaction = DriverTransaction(adapted._connection)  # noqa: SLF001 - the dialect's own connection class
+            try:
+                await_(transaction.start())
+            except Exception as error:  # noqa: BLE001 - raised again, as the dialect translates it
+                adapted._handle_exception(error)  # noqa: SLF001
+            adapted._transaction = transaction  # noqa: SLF001
+
+
+class DriverTransaction:
+    """What the dialect needs of a transaction, told by the server whether its COMMIT was one."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+
+    async def start(self) -> None:
+        """Begin."""
+        await self._connection.execute("BEGIN")
+
+    async def commit(self) -> None:
+        """Commit.
+
+        Raises:
+            Rejected: `transaction_aborted`: a statement had failed before, so that the server rolled back.
+        """
+        if await self._connection.execute("COMMIT") != "COMMIT":
+            raise transaction_aborted()
+
+    async def rollback(self) -> None:
+        """Roll back."""
+        await self._connection.execute("ROLLBACK")
 
 
 class SessionPool(AsyncAdaptedQueuePool):

@@ -6,9 +6,9 @@ from typing import Any
 
 import asyncpg
 
-from adapters.storage.failures import RETRY_AFTER, reraise, reraise_in_doubt
+from adapters.storage.failures import RETRY_AFTER, reraise, reraise_in_doubt, transaction_aborted
 from adapters.storage.pool import Pool
-from ports.errors import Rejected, Unavailable
+from ports.errors import Unavailable
 from ports.queries import Query, T
 
 
@@ -87,7 +87,7 @@ class CompiledTransaction:
             reraise_in_doubt(connection, error, "commit")
         self._pool.release(connection)
         if status != "COMMIT":
-            raise Rejected("transaction_aborted", "a statement failed before the commit: all was rolled back")
+            raise transaction_aborted()
 
     async def rollback(self) -> None:
         """Undo it and give the connection back."""

@@ -1,11 +1,15 @@
 """The guest book's table."""
 
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from core.tables import CreatedAt, plugin_base
+from core.tables import CreatedAt, Identified, PluginBase
 
 
-class Entry(plugin_base("guestbook"), CreatedAt):
+class Base(PluginBase, DeclarativeBase, schema="guestbook"):
+    """The tables of this plugin."""
+
+
+class Entry(Base, Identified, CreatedAt):
     """One signature."""
 
     __tablename__ = "entries"
