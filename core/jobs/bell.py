@@ -4,12 +4,26 @@ A bell carries no data and may be lost: workers also look at the table once a se
 transaction, because NOTIFY inside one takes a lock that serialises every commit of the database.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Final, Protocol
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from contextvars import Context
+from typing import Any, Final, Protocol
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from core.jobs.outage import Outage, hang_up
+from ports.storage import Connection, Storage
 
 RING_INTERVAL: Final = 0.005
 """Seconds between two rings of one process; those in between are one."""
+
+CHANNEL: Final = "hexastar_jobs"
+ANSWER_TIME: Final = 2.0
+"""Seconds within which the far side must take a ring."""
 
 Heard = Callable[[], None]
 
@@ -24,11 +38,19 @@ class Bell(Protocol):
         """Call `heard` at each ring while the context is open; reconnects by itself."""
 
     async def close(self) -> None:
-        """Send what is still to be sent and release the connection."""
+        """Send what is still to be sent and release the connections."""
+
+
+def open_bell(address: str, storage: Storage) -> Bell:
+    """Return the bell that `bell` in plugins.toml asks for: `storage`, or the address of a Redis server.
+
+    Nothing is connected before the first ring or listener.
+    """
+    return StorageBell(storage) if address == "storage" else RedisBell(address)
 
 
 class SilentBell:
-    """A bell that is never heard: workers find rows by looking. For tests and commands that enqueue nothing."""
+    """A bell that is never heard: workers find rows by looking. For tests and commands."""
 
     def ring(self) -> None:
         """Do nothing."""
@@ -39,3 +61,139 @@ class SilentBell:
 
     async def close(self) -> None:
         """Do nothing."""
+
+
+class _Coalescing(ABC):
+    """One task a process sends the rings; while the far side is away it tries less and less often."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._wanted = asyncio.Event()
+        self._ringing: asyncio.Task[None] | None = None
+
+    def ring(self) -> None:
+        """Wake the workers soon."""
+        self._wanted.set()
+        if self._ringing is None:
+            # In an empty context: the task outlives the request that rang first, and must not log or trace as it.
+            self._ringing = asyncio.create_task(self._keep_ringing(), name="hexastar-bell", context=Context())
+
+    async def close(self) -> None:
+        """Send what is still to be sent and release the connections."""
+        if self._ringing is not None:
+            self._ringing.cancel()
+            await asyncio.gather(self._ringing, return_exceptions=True)
+            self._ringing = None
+        if self._wanted.is_set():
+            with suppress(Exception):
+                await self._send_in_time()
+        await self._disconnect()
+
+    async def _keep_ringing(self) -> None:
+        outage = Outage(f"{self._what} (ringing)")
+        while True:
+            await self._wanted.wait()
+            try:
+                await self._send_in_time()
+            except Exception as error:  # noqa: BLE001 - a lost ring costs a poll, whatever lost it
+                await asyncio.sleep(outage.failed(error))
+            else:
+                outage.over()
+                await asyncio.sleep(RING_INTERVAL)
+
+    async def _send_in_time(self) -> None:
+        self._wanted.clear()
+        async with asyncio.timeout(ANSWER_TIME):
+            await self._send()
+
+    @asynccontextmanager
+    async def listen(self, heard: Heard) -> AsyncIterator[None]:
+        """Call `heard` at each ring while the context is open."""
+        listening = asyncio.create_task(self._keep_listening(heard), name="hexastar-bell-listener", context=Context())
+        try:
+            yield
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+
+    async def _keep_listening(self, heard: Heard) -> None:
+        outage = Outage(f"{self._what} (listening)")
+        while True:
+            try:
+                await self._hear(heard, outage.over)
+            except Exception as error:  # noqa: BLE001 - the poll goes on, whatever took the bell away
+                await asyncio.sleep(outage.failed(error))
+
+    @abstractmethod
+    async def _send(self) -> None:
+        """Ring once."""
+
+    @abstractmethod
+    async def _hear(self, heard: Heard, connected: Callable[[], None]) -> None:
+        """Listen until the connection is lost; call `connected` once it stands."""
+
+    @abstractmethod
+    async def _disconnect(self) -> None:
+        """Close what rings."""
+
+
+class StorageBell(_Coalescing):
+    """NOTIFY and LISTEN of PostgreSQL, each on a connection of its own."""
+
+    def __init__(self, storage: Storage) -> None:
+        super().__init__("the bell in the database")
+        self._storage = storage
+        self._connection: Connection | None = None
+
+    async def _send(self) -> None:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await self._storage.connect(application_name="hexastar bell")
+        await self._connection.execute(f"NOTIFY {CHANNEL}")
+
+    async def _hear(self, heard: Heard, connected: Callable[[], None]) -> None:
+        connection = await self._storage.connect(application_name="hexastar bell listener")
+        lost = asyncio.Event()
+
+        def hear(*_: Any) -> None:
+            heard()
+
+        def lose(*_: Any) -> None:
+            lost.set()
+
+        try:
+            connection.add_termination_listener(lose)
+            await connection.add_listener(CHANNEL, hear)
+            connected()
+            heard()  # what was rung while nobody listened
+            await lost.wait()
+        finally:
+            await hang_up(connection)
+        raise ConnectionError("the server closed the connection")
+
+    async def _disconnect(self) -> None:
+        if self._connection is not None:
+            await hang_up(self._connection)
+            self._connection = None
+
+
+class RedisBell(_Coalescing):
+    """PUBLISH and SUBSCRIBE of Redis. The server may lose everything or go away: nothing is kept there."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__("the bell in Redis")
+        self._redis = Redis.from_url(address, socket_connect_timeout=ANSWER_TIME, retry=Retry(NoBackoff(), 0))
+
+    async def _send(self) -> None:
+        await self._redis.publish(CHANNEL, b"")
+
+    async def _hear(self, heard: Heard, connected: Callable[[], None]) -> None:
+        async with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:
+            await subscription.subscribe(CHANNEL)
+            connected()
+            heard()
+            while True:
+                if await subscription.get_message(timeout=None) is not None:
+                    heard()
+
+    async def _disconnect(self) -> None:
+        await self._redis.aclose()

@@ -8,11 +8,11 @@ from uuid import UUID
 
 import msgspec
 from opentelemetry import trace
-from structlog.contextvars import get_contextvars
 
 from core.clock import new_id
 from core.jobs.bell import Bell
 from core.jobs.declare import Job, P
+from core.telemetry.activity import current_activity
 
 PAYLOAD_LIMIT: Final = 64 * 1024
 """Bytes above which a payload is refused. Aim at 4 KiB: a payload holds ids and scalars, the rest is in tables."""
@@ -43,7 +43,7 @@ class JobOutbox:
 
     def __init__(self, jobs: Iterable[Job[Any]], bell: Bell) -> None:
         self.jobs: Mapping[str, Job[Any]] = {job.name: job for job in jobs}
-        self._bell = bell
+        self.bell = bell
         self._subscribers: dict[str, tuple[Job[Any], ...]] = {}
         for job in self.jobs.values():
             if job.event is not None:
@@ -79,7 +79,7 @@ class JobOutbox:
             _key(job, key, encoded),
             job.unique,
             current_traceparent(),
-            get_contextvars().get("request_id"),
+            _current_request(),
         )
 
     def subscribers(self, event: str) -> tuple[Job[Any], ...]:
@@ -88,7 +88,7 @@ class JobOutbox:
 
     def ring(self) -> None:
         """Wake the workers; to be called after the commit, never inside the transaction. Does not raise or wait."""
-        self._bell.ring()
+        self.bell.ring()
 
 
 def _key(job: Job[Any], key: str | None, encoded: bytes) -> str | None:
@@ -97,6 +97,11 @@ def _key(job: Job[Any], key: str | None, encoded: bytes) -> str | None:
             raise TypeError(f"{job.name} declares no `unique`, so a key would not keep a second one out")
         return None
     return hashlib.sha256(encoded).hexdigest() if key is None else key
+
+
+def _current_request() -> str | None:
+    activity = current_activity.get()
+    return str(activity.log_fields().get("request_id", "")) or None if activity is not None else None
 
 
 def current_traceparent() -> str | None:

@@ -56,8 +56,10 @@ INDEXES = (
     "CREATE INDEX ix_jobs_running ON core.jobs (id) WHERE state = 'running'",
     "CREATE INDEX ix_jobs_parked ON core.jobs (name) WHERE state = 'parked'",
     "CREATE INDEX ix_jobs_dead ON core.jobs (id) WHERE state = 'dead'",
-    "CREATE UNIQUE INDEX uq_jobs_key_until_done ON core.jobs (name, key)"
-    " WHERE uniqueness = 'until_done' AND state IN ('queued', 'running', 'parked')",
+    """
+    CREATE UNIQUE INDEX uq_jobs_key_until_done ON core.jobs (name, key)
+    WHERE uniqueness = 'until_done' AND state IN ('queued', 'running', 'parked')
+    """,
     "CREATE UNIQUE INDEX uq_jobs_key_for_ever ON core.jobs (name, key) WHERE uniqueness IN ('for_ever', 'tick')",
 )
 

@@ -1,0 +1,43 @@
+"""Who may use how many of a worker's slots, so that one plugin's backlog never starves another.
+
+A lane is what shares a cap: a plugin, or a job that declares a cap of its own.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterable
+from typing import Any, Final
+
+from core.jobs.declare import Job
+
+PLUGIN_SHARE: Final = 0.75
+"""The part of the slots that one plugin may fill, where there is more than one."""
+
+
+class Lanes:
+    """Counts what runs in each lane and tells how much more may."""
+
+    def __init__(self, jobs: Iterable[Job[Any]], concurrency: int, plugin_share: float = PLUGIN_SHARE) -> None:
+        declared = {job.lane: job.concurrency_cap for job in jobs}
+        share = max(1, int(concurrency * plugin_share)) if len(declared) > 1 else concurrency
+        self._caps = {lane: cap if cap is not None else share for lane, cap in declared.items()}
+        self._order = deque(self._caps)
+        self._running: Counter[str] = Counter()
+
+    def rooms(self) -> dict[str, int]:
+        """Return the lanes with room and how much, in an order that rotates from call to call."""
+        self._order.rotate(-1)
+        rooms = {lane: self._caps[lane] - self._running[lane] for lane in self._order}
+        return {lane: room for lane, room in rooms.items() if room > 0}
+
+    @property
+    def crowded(self) -> bool:
+        """Tell whether some lane is full, so that it may have more to run as soon as one of its jobs ends."""
+        return any(self._running[lane] >= cap for lane, cap in self._caps.items())
+
+    def enter(self, lane: str) -> None:
+        """Count one that starts."""
+        self._running[lane] += 1
+
+    def leave(self, lane: str) -> None:
+        """Count one that has ended."""
+        self._running[lane] -= 1

@@ -1,0 +1,199 @@
+"""Running one attempt at a job: payload, deadline, transaction, span, log record; and what follows from its end."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import Any, Final, Protocol
+
+import msgspec
+import structlog
+
+from core.jobs.declare import Discard, Job, JobAttempt, LeaseLostError, Retry, Unit
+from core.jobs.ledger import Claim, Outcome, mark_done
+from core.telemetry import names
+from core.telemetry.activity import JobActivity, current_activity
+from core.telemetry.redaction import redact_text
+from core.telemetry.tracing import Tracing
+
+ERROR_LENGTH: Final = 300
+
+logger: Any = structlog.get_logger(__name__)
+
+
+class OpenUnit(Unit, Protocol):
+    """What the runner needs of a unit of work."""
+
+    @property
+    def begun(self) -> bool:
+        """Tell whether its transaction has begun."""
+
+
+Units = Callable[[], AbstractAsyncContextManager[OpenUnit]]
+"""Opens a unit of work that commits on a clean exit and rolls back on an exception."""
+
+
+class JobMetrics(Protocol):
+    """Where attempts are counted."""
+
+    def job_completed(self, job: str, seconds: float) -> None:
+        """Count a job that is done."""
+
+    def job_retried(self, job: str, seconds: float) -> None:
+        """Count a failed attempt that will be repeated."""
+
+    def job_dead(self, job: str, seconds: float) -> None:
+        """Count a job that was given up."""
+
+    def job_rescued(self, job: str) -> None:
+        """Count a job taken over from a lost worker."""
+
+    def queue_measured(self, depth: int, oldest_age: float) -> None:
+        """Report the jobs due and waiting, and the age of the oldest in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobContext:
+    """What differs from attempt to attempt among the things that a job is handed."""
+
+    attempt: JobAttempt
+    uow: OpenUnit | None = None
+
+
+class Injector(Protocol):
+    """Knows what a job's parameters mean."""
+
+    def bind(self, job: Job[Any]) -> Callable[[JobContext], dict[str, Any]]:
+        """Resolve the job's parameters once; the result gives the keyword arguments of one attempt."""
+
+
+class Runner:
+    """Runs attempts. Everything about a job that can be known beforehand is worked out once, here."""
+
+    def __init__(
+        self,
+        jobs: Iterable[Job[Any]],
+        injector: Injector,
+        units: Units,
+        tracing: Tracing,
+        metrics: JobMetrics | None,
+    ) -> None:
+        self._bound = {job.name: _Bound(job, injector, units) for job in jobs}
+        self._tracing = tracing
+        self._metrics = metrics
+
+    async def run(self, claim: Claim) -> Outcome | None:
+        """Run one attempt and return what became of it; None where it lost its job to another worker.
+
+        Raises:
+            CancelledError: the worker is shutting down; the attempt does not count.
+        """
+        bound = self._bound.get(claim.name)
+        if bound is None:
+            return Outcome(claim.id, claim.attempts, "parked", forgiven=1)
+        activity = JobActivity(
+            job=claim.name, job_id=str(claim.id), attempt=claim.number, request_id=claim.request_id or ""
+        )
+        before = current_activity.set(activity)
+        started = perf_counter()
+        failure: Exception | None = None
+        try:
+            with self._tracing.processing(claim.name, _carrier(claim), _attributes(claim, activity)):
+                await bound.attempt(claim)
+        except Exception as error:  # noqa: BLE001 - any failure of a job is an outcome
+            failure = error
+        try:
+            return self._conclude(claim, bound.job, failure, perf_counter() - started)
+        finally:
+            current_activity.reset(before)
+
+    def _conclude(self, claim: Claim, job: Job[Any], failure: Exception | None, seconds: float) -> Outcome | None:
+        took = round(seconds * 1000, 1)
+        if failure is None:
+            logger.info("job done", duration_ms=took, wait_ms=round(claim.waited * 1000, 1))
+            if self._metrics:
+                self._metrics.job_completed(claim.name, seconds)
+            return Outcome(claim.id, claim.attempts, "done")
+        if isinstance(failure, LeaseLostError):
+            logger.warning("job overtaken, rolled back", duration_ms=took)
+            return None
+        outcome = outcome_of(claim, job, failure)
+        if outcome.state == "dead":
+            logger.error("job dead", duration_ms=took, exc_info=failure)
+        else:
+            logger.warning("job failed", duration_ms=took, again_in=outcome.delay, exc_info=failure)
+        if self._metrics:
+            count = self._metrics.job_dead if outcome.state == "dead" else self._metrics.job_retried
+            count(claim.name, seconds)
+        return outcome
+
+
+class _Bound:
+    """A job with its decoder and its arguments resolved."""
+
+    __slots__ = ("_arguments", "_decode", "_function", "_transactional", "_units", "job")
+
+    def __init__(self, job: Job[Any], injector: Injector, units: Units) -> None:
+        self.job = job
+        self._decode = msgspec.json.Decoder(job.payload_type).decode
+        self._arguments = injector.bind(job)
+        self._function = job.function
+        self._units = units
+        self._transactional = "uow" in job.parameters
+
+    async def attempt(self, claim: Claim) -> None:
+        """Run the job within its deadline; a transactional one commits its effects together with its done mark."""
+        try:
+            payload = self._decode(claim.payload)
+        except msgspec.ValidationError as error:
+            raise Discard(f"the payload does not fit {self.job.payload_type.__name__}: {error}") from error
+        attempt = JobAttempt(claim.id, claim.number, claim.max_attempts, claim.trace, partial(mark_done, claim=claim))
+        deadline = asyncio.timeout(self.job.timeout)
+        try:
+            async with deadline:
+                await self._run(claim, payload, attempt)
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            raise TimeoutError(f"the job ran into its deadline of {self.job.timeout:g} s") from error
+
+    async def _run(self, claim: Claim, payload: msgspec.Struct, attempt: JobAttempt) -> None:
+        if not self._transactional:
+            await self._function(payload, **self._arguments(JobContext(attempt)))
+            return
+        async with self._units() as uow:
+            await self._function(payload, **self._arguments(JobContext(attempt, uow)))
+            if uow.begun:
+                await mark_done(await uow.connection(), claim)
+
+
+def outcome_of(claim: Claim, job: Job[Any], failure: Exception) -> Outcome:
+    """Return what follows from a failed attempt: another one after a while, or none."""
+    error = describe(failure)
+    if isinstance(failure, Discard) or claim.number >= claim.max_attempts:
+        return Outcome(claim.id, claim.attempts, "dead", error)
+    delay = failure.after if isinstance(failure, Retry) else job.delay_after(claim.number)
+    return Outcome(claim.id, claim.attempts, "queued", error, delay)
+
+
+def describe(failure: Exception) -> str:
+    """Return class and first line of the message, capped and redacted; further lines of a driver's may quote data."""
+    first = str(failure).partition("\n")[0].replace("\0", "").encode("utf-8", "replace").decode()
+    return f"{type(failure).__name__}: {redact_text(first)}"[:ERROR_LENGTH]
+
+
+def _carrier(claim: Claim) -> dict[str, str]:
+    return {"traceparent": claim.trace} if claim.trace else {}
+
+
+def _attributes(claim: Claim, activity: JobActivity) -> dict[str, str | int | float | bool]:
+    fields = activity.log_fields()
+    return {
+        names.MESSAGING_MESSAGE_ID: fields["job_id"],
+        names.JOB_NAME: claim.name,
+        names.JOB_ATTEMPT: claim.number,
+        names.JOB_WAIT_MS: round(claim.waited * 1000, 3),
+        names.PLUGIN: fields["plugin"],
+    }
