@@ -97,6 +97,11 @@ def upgrade() -> None:
         op.execute(table)
     op.execute("CREATE INDEX ix_academic_records_roll_number ON verification.academic_records (roll_number)")
     op.execute("CREATE INDEX ix_academic_records_student_seed_id ON verification.academic_records (student_seed_id)")
+    for table in ("eligibility_rules", "merit_rules"):
+        op.execute(
+            f"CREATE TRIGGER set_updated_at BEFORE UPDATE ON verification.{table}"
+            " FOR EACH ROW EXECUTE FUNCTION verification.set_updated_at()"
+        )
 
 
 def downgrade() -> None:

@@ -15,6 +15,7 @@ from plugins.verification.academic.rules.claims import (
     compare,
     mask_name,
     name_key,
+    not_compared,
     roll_number_outcome,
 )
 from plugins.verification.academic.rules.records import Record
@@ -70,6 +71,14 @@ def test_each_claim_is_judged_by_itself():
 
 def test_a_claimed_birthday_does_not_match_an_unknown_one():
     assert held(Claims(date_of_birth=BORN), born=None).date_of_birth == "mismatch"
+
+
+def test_claims_without_one_record_to_hold_them_against_are_not_compared():
+    assert not_compared(Claims()) == FieldResults()
+    everything = Claims(name="x", date_of_birth=BORN, marks_obtained=Decimal(1))
+    assert not_compared(everything) == FieldResults(
+        name="not_compared", date_of_birth="not_compared", marks_obtained="not_compared"
+    )
 
 
 @given(st.text())

@@ -14,7 +14,7 @@ import msgspec
 
 from plugins.verification.academic.rules.records import Record
 
-FieldResult = Literal["match", "mismatch", "not_provided"]
+FieldResult = Literal["match", "mismatch", "not_provided", "not_compared"]
 RollNumberOutcome = Literal["match", "ambiguous", "mismatch", "revoked", "awaited"]
 CertificateOutcome = Literal["valid", "revoked", "expired", "mismatch"]
 
@@ -49,6 +49,15 @@ def compare(claims: Claims, *, name: str, date_of_birth: date | None, marks_obta
         name=_result(claims.name and name_key(claims.name), name_key(name)),
         date_of_birth=_result(claims.date_of_birth, date_of_birth),
         marks_obtained=_result(claims.marks_obtained, marks_obtained),
+    )
+
+
+def not_compared(claims: Claims) -> FieldResults:
+    """Return the results of claims that were held against nothing, because no one record was meant."""
+    return FieldResults(
+        name="not_provided" if claims.name is None else "not_compared",
+        date_of_birth="not_provided" if claims.date_of_birth is None else "not_compared",
+        marks_obtained="not_provided" if claims.marks_obtained is None else "not_compared",
     )
 
 

@@ -17,8 +17,11 @@ from plugins.verification.academic.rules.records import PERCENTAGE_DECIMALS, Lev
 END: Final = r"$(?!\n)"
 """The very end of a string; `$` alone also matches before a last line break."""
 
-Program = Annotated[str, msgspec.Meta(pattern=rf"^[A-Z0-9][A-Z0-9_-]{{1,63}}{END}", examples=["BSCS"])]
-Category = Annotated[str, msgspec.Meta(pattern=rf"^[A-Z_]{{1,32}}{END}", examples=["GENERAL"])]
+PROGRAM_PATTERN: Final = rf"^[A-Z0-9][A-Z0-9_-]{{1,63}}{END}"
+CATEGORY_PATTERN: Final = rf"^[A-Z_]{{1,32}}{END}"
+
+Program = Annotated[str, msgspec.Meta(pattern=PROGRAM_PATTERN, examples=["BSCS"])]
+Category = Annotated[str, msgspec.Meta(pattern=CATEGORY_PATTERN, examples=["GENERAL"])]
 Age = Annotated[int, msgspec.Meta(ge=0, le=120)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 

@@ -33,7 +33,7 @@ def _marks(record: Record) -> Iterator[tuple[str, str, str]]:
 
 
 def _subjects(record: Record) -> Iterator[tuple[str, str, str]]:
-    found = []
+    found: list[tuple[str, str, str]] = []
     for name, marks in record.subjects.items():
         at = f"/subjects/{escape(name)}"
         found += _pair(marks.obtained, marks.total, f"{at}/obtained", f"{at}/total")

@@ -16,6 +16,7 @@ Level = Literal["matric", "intermediate", "bachelor", "entry_test", "interview",
 Result = Literal["pass", "fail", "awaited", "compartment"]
 
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)
+RESULTS: Final[tuple[Result, ...]] = get_args(Result)
 SCHOOLING: Final[tuple[Level, ...]] = ("matric", "intermediate", "bachelor")
 """The levels of an education in their order; the others are sat beside it and open no gap in it."""
 
