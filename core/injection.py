@@ -11,9 +11,10 @@ import msgspec
 
 from core.clock import Clock
 from core.config import Config
+from core.jobs.bell import Bell
 from core.jobs.declare import Job
 from core.jobs.outbox import JobOutbox
-from core.jobs.worker import JobContext
+from core.jobs.runner import JobContext
 from core.telemetry.metrics import Metrics
 from core.telemetry.tracing import open_tracing
 from core.unit_of_work import UnitOfWorkFactory
@@ -32,6 +33,7 @@ class Services:
     storage: Storage
     units: UnitOfWorkFactory
     outbox: JobOutbox
+    bell: Bell
 
     def __init__(
         self, config: Config, clock: Clock, plugin_settings: Mapping[str, msgspec.Struct], *, version: str = ""

@@ -1,8 +1,10 @@
 """Starting and stopping: what is opened in which order, and closed in reverse."""
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -14,11 +16,11 @@ from core.jobs.bell import open_bell
 from core.jobs.outbox import JobOutbox
 from core.jobs.worker import Worker
 from core.migrations import migrate_at_start
-from core.telemetry.tracing import traced_port
+from core.telemetry.ports import traced_port
 from core.unit_of_work import UnitOfWorkFactory
 
 COLLECTOR_THRESHOLDS: Final = (50_000, 20, 50)
-"""How rarely the garbage collector runs once the application stands; see docs/decisions."""
+"""How rarely the garbage collector runs once the application stands; see docs/decisions/0005."""
 
 logger = structlog.get_logger(__name__)
 
@@ -29,12 +31,16 @@ async def running_services(
 ) -> AsyncIterator[None]:
     """Open the ports, the queue and whatever plugins keep open; close them in reverse."""
     async with AsyncExitStack() as stack:
-        services.ports = await stack.enter_async_context(open_adapters(composition.bindings, given, traced_port))
+        stack.callback(services.tracing.shutdown)
+        services.ports = await stack.enter_async_context(
+            open_adapters(composition.bindings, given, partial(_observed, services))
+        )
         services.storage = services.ports["storage"]
         if not composition.config.is_production:
             await migrate_at_start(services.storage, composition.declarations.histories, logger.info)
         bell = open_bell(composition.config.bell, services.storage)
         stack.push_async_callback(bell.close)
+        services.bell = bell
         services.outbox = JobOutbox(composition.jobs, bell)
         services.units = UnitOfWorkFactory(services.storage, services.outbox)
         for lifespan in composition.declarations.lifespans:
@@ -42,34 +48,52 @@ async def running_services(
         yield
 
 
-def make_worker(services: Services, composition: Composition) -> Worker:
-    """Return a worker for every job of this deployment, ready to run."""
-    settings = composition.config.jobs
+def _observed(services: Services, port: str, adapter: Any) -> Any:
+    """Put spans around every port but the store, whose calls are too many and too short for one each."""
+    return adapter if port == "storage" else traced_port(port, adapter, services.tracing)
+
+
+def make_worker(services: Services, *, signals: bool) -> Worker:
+    """Return a worker for every job of this deployment, ready to run; `signals` says whether it heeds them."""
+    settings = services.config.jobs
     return Worker(
         services.storage,
-        composition.jobs,
+        services.outbox.jobs.values(),
         JobInjector(services),
-        services.outbox.bell,
+        services.bell,
         units=services.units,
         concurrency=settings.concurrency,
         lease=settings.lease,
         grace=settings.grace,
         keep_done=settings.keep_done,
+        signals=signals,
+        tracing=services.tracing,
+        metrics=services.metrics,
     )
 
 
 @asynccontextmanager
-async def working(services: Services, composition: Composition) -> AsyncIterator[None]:
+async def working(services: Services) -> AsyncIterator[None]:
     """Run the jobs beside the server, in this process."""
-    import asyncio
-
-    worker = make_worker(services, composition)
+    worker = make_worker(services, signals=False)
     task = asyncio.create_task(worker.run(), name="hexastar-worker")
     try:
         yield
     finally:
-        worker.stop()
+        worker.request_stop()
         await task
+
+
+@asynccontextmanager
+async def watching_the_loop(services: Services) -> AsyncIterator[None]:
+    """Measure how late the event loop wakes its sleepers, while the application runs."""
+    task = asyncio.create_task(services.metrics.watch_loop(), name="hexastar-loop-watch")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 def freeze_collector() -> None:

@@ -19,6 +19,6 @@ def run() -> None:
 
 
 async def _work(services: Services) -> None:
-    worker = make_worker(services, handle_signals=True)
+    worker = make_worker(services, signals=True)
     freeze_collector()
     await worker.run()

@@ -17,5 +17,7 @@ async def tell_owner(payload: TellOwner, units: UnitOfWorkFactory, mail: Mail, s
     if entry is not None:
         message_id = f"<{entry.id}@guestbook.example>"
         await mail.send(
-            Message(message_id=message_id, recipients=(settings.owner,), subject=f"{entry.name} signed", text=entry.message)
+            Message(
+                message_id=message_id, recipients=(settings.owner,), subject=f"{entry.name} signed", text=entry.message
+            )
         )

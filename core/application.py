@@ -1,0 +1,196 @@
+"""Assembles the application. The only module that knows all the others."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final
+
+from litestar import Litestar, Router
+from litestar.di import Provide
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import ScalarRenderPlugin, SwaggerRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.types import ASGIApp, ControllerRouterHandler, Scope
+
+from core.auth import PUBLIC, Principal, scope
+from core.authentication import AuthenticationMiddleware, enforce_access
+from core.cli import CommandLine
+from core.clock import Clock, SystemClock
+from core.composition import Composition
+from core.faults import ConfigurationError, ConfigurationFault
+from core.http.body import StrictRequest
+from core.http.guard import HttpGuard
+from core.http.methods import unite_methods
+from core.http.parameters import ParameterRules
+from core.http.problem_handlers import problem_handlers
+from core.http.problems import ProblemRegistry
+from core.http.recording import RecordedResponse
+from core.http.unit_of_work import provide_unit_of_work
+from core.injection import Services
+from core.lifespan import freeze_collector, running_services, working
+from core.plugins import Plugin
+from core.telemetry.access_log import AccessLog
+from core.telemetry.entry import Entry
+from core.telemetry.logging import configure_logging
+from core.telemetry.metrics import metrics_handler
+
+NAME: Final = "hexastar"
+VERSION: Final = "0.1.0"
+DOCUMENTATION: Final = "/schema"
+
+
+def build_application(
+    composition: Composition,
+    *,
+    ports: Mapping[str, Any] | None = None,
+    clock: Clock | None = None,
+    works: bool | None = None,
+) -> Litestar:
+    """Return the application that `composition` describes; its lifespan opens what it needs.
+
+    Args:
+        composition: what the deployment is made of.
+        ports: ports that are served by these objects instead of their bindings (tests hand in fakes).
+        clock: tells the time; the machine's by default.
+        works: whether the jobs run in this process; by default as the configuration says.
+
+    Raises:
+        ConfigurationError: a route declares no access, or two routes are the same.
+    """
+    config = composition.config
+    configure_logging(NAME, VERSION, console=config.profile == "development")
+    services = Services(config, clock or SystemClock(), _settings(composition), version=VERSION)
+    registry = ProblemRegistry(composition.declarations.problems)
+    makers = composition.declarations.authenticators
+    app = Litestar(
+        route_handlers=[*_routers(composition), _metrics(services)],
+        dependencies=_dependencies(services, composition),
+        guards=[enforce_access],
+        middleware=[AuthenticationMiddleware({kind: make(services) for kind, make in makers.items()})],
+        exception_handlers=problem_handlers(registry),
+        request_class=StrictRequest,
+        response_class=RecordedResponse,
+        request_max_body_size=config.http.max_body,
+        openapi_config=_documentation(composition),
+        logging_config=None,
+        lifespan=[_lifespan(services, composition, ports or {}, works=works)],
+        plugins=[CommandLine(composition)],
+    )
+    _check_routes(app, config.source)
+    ParameterRules(app)
+    unite_methods(app)
+    app.state.services = services
+    app.state.composition = composition
+    app.asgi_handler = _enter(app.asgi_handler, services, registry)
+    return app
+
+
+def _settings(composition: Composition) -> dict[str, Any]:
+    return {plugin.name: plugin.settings for plugin in composition.plugins.plugins}
+
+
+def _routers(composition: Composition) -> list[Router]:
+    return [_router(plugin, handlers) for plugin, handlers in composition.declarations.routes]
+
+
+def _router(plugin: Plugin, handlers: Sequence[ControllerRouterHandler]) -> Router:
+    """Wrap a plugin's routes: its settings are what its handlers mean by `settings`, and its name labels them."""
+    return Router(
+        path="/",
+        route_handlers=list(handlers),
+        dependencies={"settings": _constant(plugin.settings)},
+        opt={"plugin": plugin.name},
+        tags=[plugin.name],
+    )
+
+
+def _constant(value: Any) -> Provide:
+    return _from(lambda: value)
+
+
+def _from(source: Callable[[], Any]) -> Provide:
+    def provide() -> Any:
+        return source()
+
+    return Provide(provide, sync_to_thread=False)
+
+
+def _provide_principal(scope: Scope) -> Principal:
+    principal: Principal = scope["user"]
+    return principal
+
+
+def _dependencies(services: Services, composition: Composition) -> dict[str, Provide]:
+    ports = [name for name in composition.bindings if name != "storage"]
+    return {
+        "services": _constant(services),
+        "storage": _from(lambda: services.storage),
+        "units": _from(lambda: services.units),
+        "clock": _constant(services.clock),
+        "principal": Provide(_provide_principal, sync_to_thread=False),
+        "uow": Provide(provide_unit_of_work),
+        **{name: _from(lambda name=name: services.ports[name]) for name in ports},
+    }
+
+
+def _metrics(services: Services) -> ControllerRouterHandler:
+    access = scope("metrics:read") if services.config.is_production else PUBLIC
+    return metrics_handler(services.metrics, access)
+
+
+def _documentation(composition: Composition) -> OpenAPIConfig:
+    schemes = {
+        "apiKey": SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header"),
+        "bearer": SecurityScheme(type="http", scheme="bearer"),
+    }
+    enabled = ", ".join(composition.config.enabled) or "none"
+    return OpenAPIConfig(
+        title="Hexastar",
+        version=VERSION,
+        description=f"Enabled plugins: {enabled}. Refusals are RFC 9457 problem documents; see /problems.",
+        components=Components(security_schemes=schemes),
+        openapi_router=Router(path=DOCUMENTATION, route_handlers=[], opt={"access": PUBLIC, "plugin": "core"}),
+        render_plugins=[ScalarRenderPlugin(), SwaggerRenderPlugin(path="/swagger")],
+        use_handler_docstrings=True,
+    )
+
+
+def _lifespan(
+    services: Services, composition: Composition, ports: Mapping[str, Any], *, works: bool | None
+) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    works_here = composition.config.works_in_process if works is None else works
+
+    @asynccontextmanager
+    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
+        async with running_services(services, composition, ports):
+            if works_here:
+                async with working(services):
+                    freeze_collector()
+                    yield
+            else:
+                freeze_collector()
+                yield
+
+    return lifespan
+
+
+def _check_routes(app: Litestar, source: str) -> None:
+    faults = [
+        ConfigurationFault(source, f"{method} {route.path}", "declares no access", "add access=… to the handler")
+        for route in app.routes
+        for method, (handler, _) in getattr(route, "route_handler_map", {}).items()
+        if method != "OPTIONS" and "access" not in handler.opt
+    ]
+    if faults:
+        raise ConfigurationError(faults)
+
+
+def _enter(inner: ASGIApp, services: Services, registry: ProblemRegistry) -> ASGIApp:
+    """Put the outer layers around the router: first what observes, then what guards."""
+    guard = HttpGuard(inner, services.config.http, registry)
+    return Entry(
+        guard,
+        tracing=services.tracing,
+        metrics=services.metrics,
+        access_log=AccessLog(),
+        headers=guard.headers,
+    )

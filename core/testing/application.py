@@ -1,0 +1,59 @@
+"""A running application for tests: real adapters where it matters, fakes where they are handed in."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+from litestar import Litestar
+
+from core.application import build_application
+from core.composition import compose
+from core.injection import Services
+from core.jobs.worker import Worker
+from core.keys import admin_key
+from core.lifespan import make_worker
+from core.testing.fakes import RecordingMail, SettableClock
+
+BASE_URL = "http://testserver"
+
+
+class RunningApplication:
+    """An application whose lifespan has been entered, and what tests need to steer it."""
+
+    def __init__(self, app: Litestar, worker: Worker, clock: SettableClock, mail: RecordingMail) -> None:
+        self.app = app
+        self.worker = worker
+        self.clock = clock
+        self.mail = mail
+
+    @property
+    def services(self) -> Services:
+        """What the application works with."""
+        services: Services = self.app.state.services
+        return services
+
+    def client(self, headers: Mapping[str, str] | None = None) -> httpx.AsyncClient:
+        """Return a client of the application, without a network between."""
+        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)  # type: ignore[arg-type] # two spellings of ASGI
+        return httpx.AsyncClient(transport=transport, base_url=BASE_URL, headers=headers)
+
+    def admin_client(self) -> httpx.AsyncClient:
+        """Return a client that shows the admin key."""
+        return self.client({"X-API-Key": admin_key(self.services.config)})
+
+
+@asynccontextmanager
+async def running_application(path: str, environ: Mapping[str, str]) -> AsyncIterator[RunningApplication]:
+    """Compose the configuration at `path`, overridden by `environ`, and run it with a settable clock and kept mail.
+
+    Jobs do not run by themselves: `worker.run_until_idle()` runs those that are due.
+    """
+    clock, mail = SettableClock(), RecordingMail()
+    app = build_application(compose(path, environ), ports={"mail": mail}, clock=clock, works=False)
+    async with app.lifespan():
+        worker = make_worker(app.state.services, signals=False)
+        try:
+            yield RunningApplication(app, worker, clock, mail)
+        finally:
+            await worker.close()
