@@ -1,0 +1,1 @@
+"""The system's own mail: a folder of real messages, or an SMTP server."""
