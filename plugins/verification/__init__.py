@@ -1,1 +1,60 @@
-"""Verification: primary source verification of doctors, academic records and insurance claims."""
+"""Verification: primary source verification of doctors, academic records and insurance claims.
+
+A stand-in for medical boards, universities and insurers: administrators register what the sources hold, and everybody
+else asks. Every answer carries its evidence, and every decision is recorded.
+"""
+
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+from litestar import Router
+
+from core.hookspecs import hookimpl
+from core.http.problems import ProblemType
+from core.manifest import PluginManifest
+from plugins.verification.demo import seed_demo
+from plugins.verification.doctors.routes import doctor_routes
+from plugins.verification.problems import DOCTOR_PROBLEMS, SHARED_PROBLEMS
+from plugins.verification.settings import Settings
+
+manifest: Final = PluginManifest(
+    name="verification",
+    version="1.0.0",
+    summary="Primary source verification of doctors, academic records and insurance claims.",
+    settings=Settings,
+)
+
+
+@hookimpl
+def register_routes(settings: Settings) -> Sequence[Router]:
+    """Return the routes of the three groups."""
+    return [doctor_routes(settings)]
+
+
+@hookimpl
+def register_tables() -> str:
+    """Import every table and return the Postgres schema that they live in."""
+    for group in ("doctors", "evidence"):
+        importlib.import_module(f"{__name__}.{group}.tables")
+    return manifest.name
+
+
+@hookimpl
+def register_migrations() -> Path:
+    """Return the folder of this plugin's migrations."""
+    return Path(__file__).parents[2] / "migrations" / "verification"
+
+
+@hookimpl
+def register_commands() -> Sequence[click.Command]:
+    """Return `seed-demo`."""
+    return [seed_demo]
+
+
+@hookimpl
+def register_problems() -> Sequence[ProblemType]:
+    """Return the kinds of problem of the three groups."""
+    return [*SHARED_PROBLEMS, *DOCTOR_PROBLEMS]

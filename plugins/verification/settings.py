@@ -1,5 +1,7 @@
 """The plugin's section of plugins.toml."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from plugins.verification.doctors.rules.policy import Policy
@@ -16,3 +18,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     open_reads: bool = True
     doctors: Policy = Policy()
+
+    def unsafe(self) -> Iterator[tuple[str, str]]:
+        """Yield the keys that production refuses, each with the reason."""
+        if self.open_reads:
+            yield "open_reads", "anybody could read people's records; set it to false"

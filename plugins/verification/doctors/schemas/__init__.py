@@ -1,0 +1,1 @@
+"""What requests about doctors hold and what the answers look like."""

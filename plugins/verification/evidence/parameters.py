@@ -1,0 +1,10 @@
+"""The query parameters that every question about a day shares."""
+
+from datetime import date
+from typing import Annotated
+
+from litestar.params import QueryParameter
+
+AsOf = Annotated[date | None, QueryParameter(description="The day asked about; today (UTC) where absent.")]
+AllowFuture = Annotated[bool, QueryParameter(description="Let `as_of` be later than tomorrow.")]
+WantsReceipt = Annotated[bool, QueryParameter(description="Keep a record of this answer, as of a decision.")]
