@@ -1,8 +1,8 @@
 """Query parameters, headers and path parameters: unknown and repeated ones refused, every bad one named.
 
-`ParameterRules` is built once the application's routes are known; `check` is its guard. A request without a query
-string costs one look at it. Paths outside of `/api/` belong to pages, which links decorate with parameters of their
-own, and are not checked; nor are routes that declare `any_query=True`.
+`ParameterRules(app)` learns them once the application has been built. A request without a query string costs one
+look at it. Paths outside of `/api/` belong to pages, which links decorate with parameters of their own, and are not
+checked; nor are routes that declare `any_query=True`.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,6 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Litestar, Request
 from litestar._kwargs import KwargsModel
-from litestar.connection import ASGIConnection
 from litestar.enums import ParamType
 from litestar.exceptions import ValidationException
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
@@ -27,7 +26,7 @@ from core.http.values import decode_value
 
 MAX_PARAMETERS: Final = 100
 
-_STATE_KEY: Final = "parameter_rules"
+STATE_KEY: Final = "parameter_rules"
 _PREFIXES: Final = {ParamType.QUERY: "?", ParamType.HEADER: "header:", ParamType.COOKIE: "cookie:"}
 
 
@@ -47,16 +46,16 @@ class Parameter(msgspec.Struct, frozen=True):
 
 
 class ParameterRules:
-    """What the query of each route may hold."""
+    """What the query of each route may hold. Keeps itself in the application's state under `STATE_KEY`."""
 
     def __init__(self, app: Litestar) -> None:
+        app.state[STATE_KEY] = self
         self._declared: dict[BaseRouteHandler, tuple[Parameter, ...]] = {}
         self._queries: dict[BaseRouteHandler, dict[str, Parameter]] = {}
         for route in app.routes:
             if isinstance(route, HTTPRoute):
                 for handler, kwargs in route.route_handler_map.values():
                     self._learn(route.path, handler, tuple(_parameters(handler, kwargs)))
-        app.state[_STATE_KEY] = self
 
     def _learn(self, path: str, handler: HTTPRouteHandler, declared: tuple[Parameter, ...]) -> None:
         self._declared[handler] = declared
@@ -78,14 +77,14 @@ class ParameterRules:
             raise Problem(VALIDATION_ERROR, faults=faults)
 
 
-async def check_parameters(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """Guard: refuse a query with an unknown or repeated parameter.
+async def enforce_parameters(request: Request[Any, Any, Any]) -> None:
+    """Refuse a query with an unknown or repeated parameter: the application's `before_request`.
 
-    Litestar hands guards a copy of the handler; the rules know the handler itself.
+    Not a guard: Litestar copies the handler for each guard of each request, which costs 8 µs [measured].
     """
-    if query := connection.scope["query_string"]:
-        rules: ParameterRules = connection.app.state[_STATE_KEY]
-        rules.check(query, connection.scope["route_handler"])
+    if query := request.scope["query_string"]:
+        rules: ParameterRules = request.app.state[STATE_KEY]
+        rules.check(query, request.scope["route_handler"])
 
 
 def _pairs(query_string: bytes) -> list[tuple[str, str]]:
@@ -141,7 +140,7 @@ def explain_validation(request: Request[Any, Any, Any], exc: ValidationException
     A path parameter that does not fit names nothing that exists: 404.
     """
     handler = request.scope.get("route_handler")
-    rules: ParameterRules | None = request.app.state.get(_STATE_KEY)
+    rules: ParameterRules | None = request.app.state.get(STATE_KEY)
     declared = rules.declared(handler) if rules is not None and handler is not None else ()
     faults = [fault for parameter in declared for fault in _faults_of(parameter, request)]
     if any(not fault.pointer.startswith(("?", "header:", "cookie:")) for fault in faults):

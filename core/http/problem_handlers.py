@@ -1,7 +1,6 @@
 """The outer door for failures: whatever was raised, the client gets a problem document.
 
-`problem_handlers(registry)` is the application's `exception_handlers`. Nothing of ours leaks through it: no class
-name, no SQL, no path, no text of a library.
+Nothing of ours leaks through it: no class name, no SQL, no path, no text of a library.
 """
 
 import logging
@@ -16,6 +15,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import Scope, Send
 
 from core.http import problem_types as kinds
+from core.http.idempotency import Replay
 from core.http.malformed import malformed, raised_by_form_parser
 from core.http.methods import allow_header
 from core.http.parameters import explain_validation
@@ -26,6 +26,12 @@ logger = logging.getLogger(__name__)
 
 RETRY_AFTER: Final = 1.0
 """Seconds to wait that a client is told where nobody knows better."""
+
+STATE_KEY: Final = "problems"
+"""Where the application's state holds its ProblemRegistry."""
+
+ERROR_TYPE: Final = "error_type"
+"""Where the request's state tells telemetry the class of what became a 5xx."""
 
 _RENDERED: Final = "rendered_problem"
 
@@ -72,8 +78,12 @@ def problem_handlers(
     """Return the application's exception handlers: one for everything."""
 
     def handle(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
-        problem = as_problem(request, exc)
-        rendered = render(request.scope, registry, problem)
+        exc = _first_of(exc)
+        if isinstance(exc, Replay):
+            return _again(exc)
+        rendered = render(request.scope, registry, as_problem(request, exc))
+        if rendered.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            request.scope["state"][ERROR_TYPE] = type(exc).__qualname__
         return Response(
             content=rendered.body,
             status_code=rendered.status,
@@ -84,13 +94,25 @@ def problem_handlers(
     return {Exception: handle}
 
 
+def _first_of(exc: Exception) -> Exception:
+    """Return the exception that counts: the clean-up of a request wraps what it raises into a group."""
+    return _first_of(exc.exceptions[0]) if isinstance(exc, ExceptionGroup) else exc
+
+
+def _again(replay: Replay) -> Response[bytes]:
+    answer = replay.answer
+    return Response(
+        content=answer.body,
+        status_code=answer.status,
+        headers={**answer.headers, "Idempotent-Replayed": "true"},
+    )
+
+
 def as_problem(request: Request[Any, Any, Any], exc: Exception) -> Problem:
     """Return what the client is told of `exc`; log it where the fault is ours."""
     match exc:
         case Problem():
             return exc
-        case ExceptionGroup():
-            return as_problem(request, exc.exceptions[0])
         case PortError():
             return _of_port_error(exc)
         case HTTPException():

@@ -197,7 +197,7 @@ SERVICE_UNAVAILABLE: Final = ProblemType(
     "Nothing was done. Wait as long as `Retry-After` says and try again.",
 )
 
-CORE_PROBLEMS: Final = (
+ALL: Final = (
     VALIDATION_ERROR,
     *(value for name, value in list(globals().items()) if name.isupper() and name != "VALIDATION_ERROR"),
 )

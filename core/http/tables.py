@@ -1,0 +1,25 @@
+"""The tables of the HTTP side. Its statements are plain SQL, since they run on the driver's connection."""
+
+from typing import Final
+
+from sqlalchemy import Column, DateTime, Index, LargeBinary, SmallInteger, Table, Text, func
+from sqlalchemy.dialects.postgresql import JSONB
+
+from core.tables import metadata
+
+idempotency_keys: Final = Table(
+    "idempotency_keys",
+    metadata,
+    Column("scope", LargeBinary, primary_key=True, comment="SHA-256 of principal, method, route template and key"),
+    Column("route", Text, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False, comment="SHA-256 of the request"),
+    Column("reference", Text, comment="what a stepwise use case resumes by"),
+    Column("locked_until", DateTime(timezone=True), comment="set while a stepwise use case is under way"),
+    Column("status", SmallInteger, comment="null until the request has been answered"),
+    Column("headers", JSONB),
+    Column("body", LargeBinary),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Index("ix_idempotency_keys_expires_at", "expires_at"),
+    schema="core",
+)
