@@ -15,6 +15,8 @@ from litestar import Router
 from core.hookspecs import hookimpl
 from core.http.problems import ProblemType
 from core.manifest import PluginManifest
+from plugins.verification.academic.problems import ACADEMIC_PROBLEMS
+from plugins.verification.academic.routes import academic_routes
 from plugins.verification.demo import seed_demo
 from plugins.verification.doctors.routes import doctor_routes
 from plugins.verification.problems import DOCTOR_PROBLEMS, SHARED_PROBLEMS
@@ -31,13 +33,13 @@ manifest: Final = PluginManifest(
 @hookimpl
 def register_routes(settings: Settings) -> Sequence[Router]:
     """Return the routes of the three groups."""
-    return [doctor_routes(settings)]
+    return [doctor_routes(settings), academic_routes(settings)]
 
 
 @hookimpl
 def register_tables() -> str:
     """Import every table and return the Postgres schema that they live in."""
-    for group in ("doctors", "evidence"):
+    for group in ("doctors", "academic", "evidence"):
         importlib.import_module(f"{__name__}.{group}.tables")
     return manifest.name
 
@@ -57,4 +59,4 @@ def register_commands() -> Sequence[click.Command]:
 @hookimpl
 def register_problems() -> Sequence[ProblemType]:
     """Return the kinds of problem of the three groups."""
-    return [*SHARED_PROBLEMS, *DOCTOR_PROBLEMS]
+    return [*SHARED_PROBLEMS, *DOCTOR_PROBLEMS, *ACADEMIC_PROBLEMS]

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.types import Integer
 
+from plugins.verification.academic.rules import eligibility_rule as rules
 from plugins.verification.academic.rules.eligibility_rule import CategoryRule, Requirements
 from plugins.verification.academic.rules.merit_rule import MeritOptions
 from plugins.verification.academic.rules.records import Record
@@ -49,6 +50,13 @@ class EligibilityRuleRow(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     effective_from: date | None
     effective_to: date | None
+
+    @property
+    def rule(self) -> rules.EligibilityRule:
+        """The rule's document."""
+        return rules.EligibilityRule(
+            self.program, self.requirements, self.category_specific, self.effective_from, self.effective_to
+        )
 
 
 class MeritRuleRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,51 +1,34 @@
 """Students, their academic records, and the rules of programs."""
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import (
-    Boolean,
-    CheckConstraint,
-    Date,
-    DateTime,
-    ForeignKey,
-    Index,
-    Integer,
-    Numeric,
-    Text,
-    UniqueConstraint,
-    Uuid,
-    func,
-    text,
-    true,
-)
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint, text, true
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core.tables import CreatedAt, Identified, Timestamped
 from plugins.verification.academic.rules.records import LEVELS, RESULTS
 from plugins.verification.tables import Base
 
 MARKS: Final = Numeric(8, 2)
-INSTANT: Final = DateTime(timezone=True)
 
 
-class StudentSeed(Base):
+class StudentSeed(Base, Identified, CreatedAt):
     """A student, as the sources know one."""
 
     __tablename__ = "student_seeds"
     __table_args__ = (UniqueConstraint("student_id", name="uq_student_seeds_student_id"),)
 
-    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
-    student_id: Mapped[str] = mapped_column(Text)
-    name: Mapped[str] = mapped_column(Text)
-    date_of_birth: Mapped[date | None] = mapped_column(Date)
-    category: Mapped[str] = mapped_column(Text, server_default=text("'GENERAL'"))
-    created_at: Mapped[datetime] = mapped_column(INSTANT, server_default=func.now())
+    student_id: Mapped[str]
+    name: Mapped[str]
+    date_of_birth: Mapped[date | None]
+    category: Mapped[str] = mapped_column(server_default=text("'GENERAL'"))
 
 
-class AcademicRecord(Base):
+class AcademicRecord(Base, Identified, CreatedAt):
     """One examination. Its roll number is unique within board, year and level; its certificate everywhere."""
 
     __tablename__ = "academic_records"
@@ -60,25 +43,23 @@ class AcademicRecord(Base):
         Index("ix_academic_records_student_seed_id", "student_seed_id"),
     )
 
-    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     student_seed_id: Mapped[UUID] = mapped_column(ForeignKey(StudentSeed.id, ondelete="CASCADE"))
-    level: Mapped[str] = mapped_column(Text)
-    board: Mapped[str] = mapped_column(Text)
-    exam_year: Mapped[int] = mapped_column(Integer)
-    roll_number: Mapped[str] = mapped_column(Text)
-    certificate_number: Mapped[str | None] = mapped_column(Text)
+    level: Mapped[str]
+    board: Mapped[str]
+    exam_year: Mapped[int]
+    roll_number: Mapped[str]
+    certificate_number: Mapped[str | None]
     marks_obtained: Mapped[Decimal] = mapped_column(MARKS)
     total_marks: Mapped[Decimal] = mapped_column(MARKS)
-    result: Mapped[str] = mapped_column(Text)
-    subjects: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'::jsonb"))
-    issued_on: Mapped[date | None] = mapped_column(Date)
-    expires_on: Mapped[date | None] = mapped_column(Date)
-    revoked_on: Mapped[date | None] = mapped_column(Date)
-    revoked_reason: Mapped[str | None] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(INSTANT, server_default=func.now())
+    result: Mapped[str]
+    subjects: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    issued_on: Mapped[date | None]
+    expires_on: Mapped[date | None]
+    revoked_on: Mapped[date | None]
+    revoked_reason: Mapped[str | None]
 
 
-class EligibilityRule(Base):
+class EligibilityRule(Base, Identified, Timestamped):
     """A program's eligibility rule as it stands; what it replaced is in `superseded`, oldest first."""
 
     __tablename__ = "eligibility_rules"
@@ -88,20 +69,17 @@ class EligibilityRule(Base):
         CheckConstraint("effective_to >= effective_from", name="effective"),
     )
 
-    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
-    program: Mapped[str] = mapped_column(Text)
-    rule: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    category_specific: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'::jsonb"))
-    version: Mapped[int] = mapped_column(Integer, server_default=text("1"))
-    active: Mapped[bool] = mapped_column(Boolean, server_default=true())
-    effective_from: Mapped[date | None] = mapped_column(Date)
-    effective_to: Mapped[date | None] = mapped_column(Date)
+    program: Mapped[str]
+    rule: Mapped[dict[str, Any]]
+    category_specific: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    active: Mapped[bool] = mapped_column(server_default=true())
+    effective_from: Mapped[date | None]
+    effective_to: Mapped[date | None]
     superseded: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
-    created_at: Mapped[datetime] = mapped_column(INSTANT, server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(INSTANT, server_default=func.now())
 
 
-class MeritRule(Base):
+class MeritRule(Base, Identified, Timestamped):
     """A program's merit rule as it stands; what it replaced is in `superseded`, oldest first."""
 
     __tablename__ = "merit_rules"
@@ -110,12 +88,9 @@ class MeritRule(Base):
         CheckConstraint("version >= 1", name="version"),
     )
 
-    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
-    program: Mapped[str] = mapped_column(Text)
-    weightage: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    options: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'::jsonb"))
-    version: Mapped[int] = mapped_column(Integer, server_default=text("1"))
-    active: Mapped[bool] = mapped_column(Boolean, server_default=true())
+    program: Mapped[str]
+    weightage: Mapped[dict[str, Any]]
+    options: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    active: Mapped[bool] = mapped_column(server_default=true())
     superseded: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
-    created_at: Mapped[datetime] = mapped_column(INSTANT, server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(INSTANT, server_default=func.now())

@@ -1,6 +1,7 @@
 """Deciding about a student: eligibility and merit."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Final
 
 import msgspec
@@ -20,7 +21,6 @@ from plugins.verification.academic.problems import (
 from plugins.verification.academic.queries import ELIGIBILITY_RULE, MERIT_RULE, RECORDS, STUDENT, StudentRow
 from plugins.verification.academic.rules.eligibility import Eligibility, evaluate
 from plugins.verification.academic.rules.eligibility_checks import Applicant
-from plugins.verification.academic.rules.eligibility_rule import EligibilityRule
 from plugins.verification.academic.rules.merit import ComponentMissing, Contender, Mark, Merit, calculate
 from plugins.verification.academic.rules.merit_rule import MeritRule
 from plugins.verification.academic.rules.records import LEVELS, Record, awaited_levels, best_records, gap_years
@@ -94,7 +94,7 @@ async def calculate_merit(
     if require_eligible:
         await _demand_eligibility(uow, candidate, question.program)
     # JSONB keeps no order of keys; components are told in the order of an education.
-    weightage = {level: row.weightage[level] for level in LEVELS if level in row.weightage}
+    weightage: dict[str, Decimal] = {level: row.weightage[level] for level in LEVELS if level in row.weightage}
     rule = MeritRule(row.program, weightage, row.options)
     merit = _merit(rule, candidate)
     answer = MeritAnswer(
@@ -127,13 +127,10 @@ async def _candidate(uow: UnitOfWork, clock: Clock, question: Question) -> _Cand
 
 async def _judge(uow: UnitOfWork, candidate: _Candidate, program: str) -> tuple[Eligibility, int]:
     row = await uow.fetch_one(ELIGIBILITY_RULE, program=program)
-    rule = row and EligibilityRule(
-        row.program, row.requirements, row.category_specific, row.effective_from, row.effective_to
-    )
-    if row is None or rule is None or not rule.applies_on(candidate.as_of):
+    if row is None or not row.rule.applies_on(candidate.as_of):
         raise refusal(RULES_NOT_FOUND, "?program", "The program has no eligibility rule in force on this day.")
     applicant = Applicant(date_of_birth=candidate.student.date_of_birth, records=candidate.records)
-    return evaluate(rule, applicant, candidate.category, candidate.as_of), row.version
+    return evaluate(row.rule, applicant, candidate.category, candidate.as_of), row.version
 
 
 async def _demand_eligibility(uow: UnitOfWork, candidate: _Candidate, program: str) -> None:

@@ -34,7 +34,7 @@ _DUPLICATES: Final = {
 }
 
 
-async def add_student(uow: UnitOfWork, clock: Clock, data: StudentIn) -> StudentOut:
+async def register(uow: UnitOfWork, clock: Clock, data: StudentIn) -> StudentOut:
     """Register a student with all records, or nothing.
 
     Raises:
