@@ -1,7 +1,7 @@
 """Assembles the application. The only module that knows all the others."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, Final
 
 from litestar import Litestar, Router
@@ -17,19 +17,23 @@ from core.cli import CommandLine
 from core.clock import Clock, SystemClock
 from core.composition import Composition
 from core.faults import ConfigurationError, ConfigurationFault
+from core.http import health, problem_handlers
 from core.http.body import StrictRequest
 from core.http.guard import HttpGuard
+from core.http.headers import cors
+from core.http.health import Health, mark_started
 from core.http.methods import unite_methods
-from core.http.parameters import ParameterRules
-from core.http.problem_handlers import problem_handlers
+from core.http.parameters import ParameterRules, enforce_parameters
+from core.http.health import Health
 from core.http.problems import ProblemRegistry
-from core.http.recording import RecordedResponse
+from core.http.recording import RecordedResponse, recordable
 from core.http.unit_of_work import provide_unit_of_work
+from core.http.values import PARAMETER_DECODERS
 from core.injection import Services
-from core.lifespan import freeze_collector, running_services, working
+from core.lifespan import freeze_collector, running_services, watching_the_loop, working
 from core.plugins import Plugin
 from core.telemetry.access_log import AccessLog
-from core.telemetry.entry import Entry
+from core.telemetry.entry import TelemetryMiddleware
 from core.telemetry.logging import configure_logging
 from core.telemetry.metrics import metrics_handler
 
@@ -57,7 +61,7 @@ def build_application(
         ConfigurationError: a route declares no access, or two routes are the same.
     """
     config = composition.config
-    configure_logging(NAME, VERSION, console=config.profile == "development")
+    access_log = configure_logging(NAME, VERSION, console=config.profile == "development")
     services = Services(config, clock or SystemClock(), _settings(composition), version=VERSION)
     registry = ProblemRegistry(composition.declarations.problems)
     makers = composition.declarations.authenticators
@@ -66,21 +70,28 @@ def build_application(
         dependencies=_dependencies(services, composition),
         guards=[enforce_access],
         middleware=[AuthenticationMiddleware({kind: make(services) for kind, make in makers.items()})],
-        exception_handlers=problem_handlers(registry),
+        exception_handlers=problem_handlers.problem_handlers(registry),
         request_class=StrictRequest,
         response_class=RecordedResponse,
+        before_request=enforce_parameters,
+        after_request=recordable,
+        type_decoders=PARAMETER_DECODERS,
+        cors_config=cors(config.http.cors_origins),
         request_max_body_size=config.http.max_body,
         openapi_config=_documentation(composition),
         logging_config=None,
         lifespan=[_lifespan(services, composition, ports or {}, works=works)],
+        on_startup=[mark_started],
         plugins=[CommandLine(composition)],
     )
     _check_routes(app, config.source)
     ParameterRules(app)
     unite_methods(app)
     app.state.services = services
+    app.state.problems = registry
+    app.state.health = Health(services, composition.declarations.health_checks)
     app.state.composition = composition
-    app.asgi_handler = _enter(app.asgi_handler, services, registry)
+    app.asgi_handler = _enter(app.asgi_handler, services, registry, access_log)
     return app
 
 
@@ -160,13 +171,10 @@ def _lifespan(
     works_here = composition.config.works_in_process if works is None else works
 
     @asynccontextmanager
-    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
-        async with running_services(services, composition, ports):
-            if works_here:
-                async with working(services):
-                    freeze_collector()
-                    yield
-            else:
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with running_services(services, composition, ports), watching_the_loop(services):
+            async with working(services) if works_here else nullcontext():
+                app.state[health.STATE_KEY].started = True
                 freeze_collector()
                 yield
 
@@ -184,13 +192,13 @@ def _check_routes(app: Litestar, source: str) -> None:
         raise ConfigurationError(faults)
 
 
-def _enter(inner: ASGIApp, services: Services, registry: ProblemRegistry) -> ASGIApp:
+def _enter(inner: ASGIApp, services: Services, registry: ProblemRegistry, access_log: AccessLog) -> ASGIApp:
     """Put the outer layers around the router: first what observes, then what guards."""
     guard = HttpGuard(inner, services.config.http, registry)
-    return Entry(
+    return TelemetryMiddleware(
         guard,
         tracing=services.tracing,
         metrics=services.metrics,
-        access_log=AccessLog(),
+        access_log=access_log,
         headers=guard.headers,
     )

@@ -1,5 +1,6 @@
 """The core's own features, registered through the same hooks as everybody else's; its settings are the whole Config."""
 
+import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -8,7 +9,7 @@ from litestar.types import ControllerRouterHandler
 
 from core import adapters
 from core.adapters import AdapterDeclaration
-from core.auth import PUBLIC, Authenticator, scope
+from core.auth import Authenticator
 from core.authentication import admin_key_authenticator
 from core.config import Config
 from core.hookspecs import hookimpl
@@ -19,7 +20,6 @@ from core.jobs.declare import Job
 from core.keys import admin_key
 from core.manifest import PluginManifest
 from core.migrations import ENVIRONMENT
-from core.telemetry import metrics
 
 manifest: Final = PluginManifest(
     name="core",
@@ -36,16 +36,15 @@ def register_adapters() -> Sequence[AdapterDeclaration]:
 
 
 @hookimpl
-def register_routes(settings: Config) -> Sequence[ControllerRouterHandler]:
-    """Serve health, the index, problem pages and metrics."""
-    metrics_access = scope("metrics:read") if settings.is_production else PUBLIC
-    return [*health.ROUTES, *service.ROUTES, *problem_pages.ROUTES, metrics.route(metrics_access)]
+def register_routes() -> Sequence[ControllerRouterHandler]:
+    """Serve health, the index and the pages of problems."""
+    return [*health.ROUTES, *service.ROUTES, *problem_pages.ROUTES]
 
 
 @hookimpl
 def register_problems() -> Sequence[ProblemType]:
     """Document the problems that the core itself answers with."""
-    return problem_types.ALL
+    return problem_types.CORE_PROBLEMS
 
 
 @hookimpl
@@ -57,7 +56,8 @@ def register_jobs() -> Sequence[Job[Any]]:
 @hookimpl
 def register_tables() -> str:
     """Name the schema of jobs, idempotency keys and rate limits."""
-    from core.jobs import tables  # noqa: F401 - importing it declares them
+    from core.http import tables as http_tables  # noqa: F401 - importing it declares them
+    from core.jobs import tables as job_tables  # noqa: F401
 
     return "core"
 

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any, Final, Literal
 
 import msgspec
-from litestar import Request, get
+from litestar import Litestar, Request, get
 from litestar.handlers import HTTPRouteHandler
 
 from core.auth import PUBLIC
@@ -89,6 +89,11 @@ class Health:
             logger.warning("the health check %s failed", check.name, exc_info=exc)
             return CheckResult(check.name, "fail", check.required)
         return CheckResult(check.name, "pass", check.required)
+
+
+def mark_started(app: Litestar) -> None:
+    """Note that the application has come up: its last `on_startup`."""
+    app.state[STATE_KEY].started = True
 
 
 async def require_readiness(health: Health) -> Readiness:

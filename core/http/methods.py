@@ -9,6 +9,8 @@ from litestar import Litestar, Request, Response
 from litestar.routes import HTTPRoute
 from litestar.types import HTTPScope, Message, Send
 
+from core.auth import PUBLIC
+
 _PARAMETER: Final = re.compile(r"\{[^}]*\}")
 
 
@@ -35,6 +37,7 @@ def unite_methods(app: Litestar) -> None:
         for route in routes:
             handler, _ = route.route_handler_map["OPTIONS"]
             if not handler.include_in_schema:
+                handler.opt.setdefault("access", PUBLIC)
                 handler.before_request = _options_answer(allow)
 
 
