@@ -19,8 +19,8 @@ from ports.errors import OutcomeUnknown, Rejected, Unavailable
 from ports.mail import Mail, Message
 from ports.secrets import Secret
 
-_SENDER_OR_SERVER: Final = frozenset({421, 454, 530, 534, 535, 538})
-"""Replies about the session rather than the message: shutting down, TLS or authentication missing or refused."""
+_ABOUT_THE_SESSION: Final = frozenset({421, 454, 503, 530, 534, 535, 538})
+"""Replies about the session, not the message: closing, out of order, TLS or authentication missing or refused."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,7 +107,9 @@ class Smtp:
 
     async def _hand_over(self, session: aiosmtplib.SMTP, content: bytes, message_id: str) -> None:
         """Send the data. Only from the first byte of it on can the outcome be unknown."""
-        _judge(await session.execute_command(b"DATA"), "message_refused", accepted=354)
+        reply = await session.execute_command(b"DATA")
+        if reply.code != aiosmtplib.SMTPStatus.start_input:
+            raise _judged(reply.code, "message_refused")
         protocol = session.protocol
         if protocol is None:
             raise Unavailable("the mail server closed the connection")
@@ -116,28 +118,29 @@ class Smtp:
             reply = await protocol.read_response(timeout=self._settings.data_timeout)
         except (aiosmtplib.SMTPException, OSError) as failure:
             raise OutcomeUnknown(message_id, "the connection broke before the server answered") from failure
-        _judge(reply, "message_refused")
+        if reply.code != aiosmtplib.SMTPStatus.completed:
+            raise _judged(reply.code, "message_refused")
 
 
 async def _address(session: aiosmtplib.SMTP, composed: Composed) -> None:
     """Name the sender and every recipient; any refusal gives the message up while nothing has been handed over."""
-    options = [f"SIZE={len(composed.content)}"] if session.supports_extension("size") else []
-    arguments = " ".join([f"FROM:<{composed.sender}>", *options])
-    _judge(await session.execute_command(b"MAIL", arguments.encode("ascii")), "sender_refused")
-    for recipient in composed.recipients:
-        _judge(await session.execute_command(b"RCPT", f"TO:<{recipient}>".encode("ascii")), "recipient_refused")
+    try:
+        await session.mail(composed.sender)
+        for recipient in composed.recipients:
+            await session.rcpt(recipient)
+    except aiosmtplib.SMTPSenderRefused as refusal:
+        raise _judged(refusal.code, "sender_refused") from refusal
+    except aiosmtplib.SMTPRecipientRefused as refusal:
+        raise _judged(refusal.code, "recipient_refused") from refusal
 
 
-def _judge(reply: aiosmtplib.SMTPResponse, refusal: str, accepted: int = 250) -> None:
-    """Return where the server agreed; otherwise raise by the reply's first digit (RFC 5321, section 4.2.1)."""
-    code = reply.code
-    if code == accepted or (accepted == 250 and code == 251):  # noqa: PLR2004 - 251: it will be forwarded
-        return
-    if code in _SENDER_OR_SERVER or not 500 <= code < 600:  # noqa: PLR2004 - the protocol's own classes
-        raise Unavailable(f"the mail server answered {code}")
+def _judged(code: int, refusal: str) -> Unavailable | Rejected:
+    """Return what a reply other than the hoped for means, by its first digit (RFC 5321, section 4.2.1)."""
+    if code in _ABOUT_THE_SESSION or not 500 <= code < 600:  # noqa: PLR2004 - the protocol's own classes
+        return Unavailable(f"the mail server answered {code}")
     if code == 552:  # noqa: PLR2004 - too big, wherever it is said
         refusal = "message_refused"
-    raise Rejected(refusal, f"the mail server answered {code}")
+    return Rejected(refusal, f"the mail server answered {code}")
 
 
 def _dot_stuffed(content: bytes) -> bytes:
