@@ -11,20 +11,20 @@ from litestar.openapi.plugins import ScalarRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ASGIApp, ControllerRouterHandler, Scope
 
-from core.auth import PUBLIC, Principal, scope
+from core.auth import PUBLIC, Principal
 from core.authentication import AuthenticationMiddleware, enforce_access
 from core.cli import CommandLine
 from core.clock import Clock, SystemClock
 from core.composition import Composition
 from core.faults import ConfigurationError, ConfigurationFault
-from core.http import health, problem_handlers
 from core.http.body import StrictRequest
 from core.http.guard import HttpGuard
 from core.http.headers import cors
 from core.http.health import Health, mark_started
+from core.http.idempotent_steps import provide_idempotent_steps
 from core.http.methods import unite_methods
 from core.http.parameters import ParameterRules, enforce_parameters
-from core.http.health import Health
+from core.http.problem_handlers import problem_handlers
 from core.http.problems import ProblemRegistry
 from core.http.recording import RecordedResponse, recordable
 from core.http.unit_of_work import provide_unit_of_work
@@ -35,7 +35,6 @@ from core.plugins import Plugin
 from core.telemetry.access_log import AccessLog
 from core.telemetry.entry import TelemetryMiddleware
 from core.telemetry.logging import configure_logging
-from core.telemetry.metrics import metrics_handler
 
 NAME: Final = "hexastar"
 VERSION: Final = "0.1.0"
@@ -66,11 +65,11 @@ def build_application(
     registry = ProblemRegistry(composition.declarations.problems)
     makers = composition.declarations.authenticators
     app = Litestar(
-        route_handlers=[*_routers(composition), _metrics(services)],
+        route_handlers=_routers(composition),
         dependencies=_dependencies(services, composition),
         guards=[enforce_access],
         middleware=[AuthenticationMiddleware({kind: make(services) for kind, make in makers.items()})],
-        exception_handlers=problem_handlers.problem_handlers(registry),
+        exception_handlers=problem_handlers(registry),
         request_class=StrictRequest,
         response_class=RecordedResponse,
         before_request=enforce_parameters,
@@ -88,6 +87,7 @@ def build_application(
     ParameterRules(app)
     unite_methods(app)
     app.state.services = services
+    app.state.metrics = services.metrics
     app.state.problems = registry
     app.state.health = Health(services, composition.declarations.health_checks)
     app.state.composition = composition
@@ -139,13 +139,9 @@ def _dependencies(services: Services, composition: Composition) -> dict[str, Pro
         "clock": _constant(services.clock),
         "principal": Provide(_provide_principal, sync_to_thread=False),
         "uow": Provide(provide_unit_of_work),
+        "steps": Provide(provide_idempotent_steps),
         **{name: _from(lambda name=name: services.ports[name]) for name in ports},
     }
-
-
-def _metrics(services: Services) -> ControllerRouterHandler:
-    access = scope("metrics:read") if services.config.is_production else PUBLIC
-    return metrics_handler(services.metrics, access)
 
 
 def _documentation(composition: Composition) -> OpenAPIConfig:
@@ -171,12 +167,14 @@ def _lifespan(
     works_here = composition.config.works_in_process if works is None else works
 
     @asynccontextmanager
-    async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with running_services(services, composition, ports), watching_the_loop(services):
-            async with working(services) if works_here else nullcontext():
-                app.state[health.STATE_KEY].started = True
-                freeze_collector()
-                yield
+    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
+        async with (
+            running_services(services, composition, ports),
+            watching_the_loop(services),
+            working(services) if works_here else nullcontext(),
+        ):
+            freeze_collector()
+            yield
 
     return lifespan
 

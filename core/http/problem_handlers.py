@@ -5,14 +5,14 @@ Nothing of ours leaks through it: no class name, no SQL, no path, no text of a l
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
-from litestar.types import Scope, Send
+from litestar.types import ExceptionHandlersMap, Scope, Send
 
 from core.http import problem_types as kinds
 from core.http.idempotency import Replay
@@ -72,9 +72,7 @@ async def send_problem(scope: Scope, send: Send, registry: ProblemRegistry, prob
     await send({"type": "http.response.body", "body": rendered.body, "more_body": False})
 
 
-def problem_handlers(
-    registry: ProblemRegistry,
-) -> dict[type[Exception], Callable[[Request[Any, Any, Any], Exception], Response[bytes]]]:
+def problem_handlers(registry: ProblemRegistry) -> ExceptionHandlersMap:
     """Return the application's exception handlers: one for everything."""
 
     def handle(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
