@@ -15,9 +15,12 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date, time, timedelta
+from decimal import Decimal
 from functools import cached_property, partial
 from operator import itemgetter
 from typing import Any, Final, Generic, TypeVar, overload
+from uuid import UUID
 
 import msgspec
 from sqlalchemy import JSON, Delete, Executable, Float, Insert, Numeric, Update
@@ -45,6 +48,9 @@ class PostgresDialect(asyncpg_dialect):
 DIALECT: Final = PostgresDialect()  # type: ignore[no-untyped-call]
 _NUMERIC_OID: Final = 1700
 _FLOAT_OID: Final = 701
+
+_NOT_OF_JSON: Final = (msgspec.Struct, enum.Enum, tuple, set, frozenset, Decimal, UUID, date, time, timedelta)
+"""What a field may be made of that JSON has no value for, so that a JSON column has to be converted."""
 
 
 class Compiled(Generic[T]):
@@ -234,7 +240,7 @@ def _result_processor(column: TypeEngine[Any], field: Any) -> Process | None:
 
 
 def _is_json(column: TypeEngine[Any], field: Any) -> bool:
-    return isinstance(column, JSON) and _mentions(field, (msgspec.Struct, enum.Enum, tuple, set, frozenset))
+    return isinstance(column, JSON) and _mentions(field, _NOT_OF_JSON)
 
 
 def _mentions(field: Any, kinds: type | tuple[type, ...]) -> bool:
