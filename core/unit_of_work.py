@@ -70,6 +70,11 @@ class UnitOfWork:
         """Tell whether its transaction is open."""
         return self._driver is not None and not self._ended
 
+    @property
+    def used(self) -> bool:
+        """Tell whether a door was chosen, so that a commit may have something to write."""
+        return self._transaction is not None or self._session is not None
+
     async def fetch_one(self, query: Query[T], /, **parameters: Any) -> T | None:
         """Return the first row, or None where there is none. Chooses the compiled door."""
         transaction = self._transaction or await self._begin()

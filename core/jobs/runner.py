@@ -27,8 +27,8 @@ class OpenUnit(Unit, Protocol):
     """What the runner needs of a unit of work."""
 
     @property
-    def begun(self) -> bool:
-        """Tell whether its transaction has begun."""
+    def used(self) -> bool:
+        """Tell whether a commit may have something to write."""
 
 
 Units = Callable[[], AbstractAsyncContextManager[OpenUnit]]
@@ -165,7 +165,7 @@ class _Bound:
             return
         async with self._units() as uow:
             await self._function(payload, **self._arguments(JobContext(attempt, uow)))
-            if uow.begun:
+            if uow.used:
                 await mark_done(await uow.connection(), claim)
 
 
