@@ -1,0 +1,1 @@
+"""Hexastar measured against its peers and against itself: `python -m tests.bench [row …]`."""

@@ -1,0 +1,57 @@
+"""What every row works with."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.database import Database
+from tests.bench.deployment import CREDENTIAL, READY, Deployment
+from tests.bench.effort import Effort
+from tests.bench.peer_environment import PeerEnvironment
+from tests.bench.processes import Program
+from tests.bench.report import Report
+from tests.bench.servers import HOST, Launch, Server, serving
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """One run: how hard it tries, its database, its peers, and a folder that is gone afterwards."""
+
+    effort: Effort
+    database: Database
+    peers: PeerEnvironment
+    folder: Path
+
+    def deployment(
+        self, name: str, plugins: Sequence[str], *, server: str = "uvicorn", import_path: Path | None = None
+    ) -> Deployment:
+        """Return a deployment of Hexastar on the run's database."""
+        return Deployment(self.folder / name, self.database.dsn, plugins, server=server, import_path=import_path)
+
+    @contextmanager
+    def hexastar(
+        self, name: str, deployment: Deployment, environment: Mapping[str, str] | None = None
+    ) -> Iterator[Server]:
+        """Serve a deployment."""
+        with serving(name, deployment.serve(environment), self.folder, READY, CREDENTIAL) as server:
+            yield server
+
+    @contextmanager
+    def peer(self, name: str, launch: Launch, ready: str) -> Iterator[Server]:
+        """Serve a peer; it is ready when `ready` answers."""
+        with serving(name, launch, self.folder, ready, {}) as server:
+            yield server
+
+    def bare_litestar(self, server: str = "uvicorn") -> Launch:
+        """Return how to serve bare Litestar with asyncpg."""
+        return lambda port: Program(self.peers.python("bare_litestar", server, HOST, str(port)), self.peer_variables)
+
+    @property
+    def peer_variables(self) -> dict[str, str]:
+        """What every peer is told by its environment."""
+        return {"BENCH_DSN": self.database.dsn}
+
+
+Row = Callable[[Bench], Report]
+"""Measures and reports one row."""

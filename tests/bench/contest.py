@@ -1,0 +1,56 @@
+"""Contestants pressed in turn, round after round, so that what disturbs the machine disturbs them alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from tests.bench.effort import Effort
+from tests.bench.load import Load, Pressed, press, warm_up
+from tests.bench.servers import Server
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """A server and the load that it is measured under."""
+
+    name: str
+    server: Server
+    load: Load
+
+
+def contest(contestants: Sequence[Contestant], effort: Effort) -> dict[str, Pressed]:
+    """Return the medians of each contestant by its name; every round begins with another one."""
+    for contestant in contestants:
+        warm_up(contestant.server, contestant.load)
+    samples: dict[str, list[Pressed]] = {contestant.name: [] for contestant in contestants}
+    for turn in range(effort.rounds):
+        first = turn % len(contestants)
+        for contestant in [*contestants[first:], *contestants[:first]]:
+            samples[contestant.name].append(press(contestant.server, contestant.load, effort.seconds))
+    return {name: _medians(pressed) for name, pressed in samples.items()}
+
+
+def _medians(samples: Sequence[Pressed]) -> Pressed:
+    return Pressed(
+        median(sample.requests_per_second for sample in samples),
+        median(sample.p50_ms for sample in samples),
+        median(sample.p99_ms for sample in samples),
+    )
+
+
+COLUMNS = ("", "requests/s", "ratio", "p50 ms", "p99 ms")
+
+
+def lines(results: dict[str, Pressed], yardstick: str) -> list[list[str]]:
+    """Return the rows of a table with `COLUMNS`; ratios are of requests/s against the yardstick's."""
+    base = results[yardstick].requests_per_second
+    return [
+        [
+            name,
+            f"{pressed.requests_per_second:.0f}",
+            f"{pressed.requests_per_second / base:.2f}",
+            f"{pressed.p50_ms:.2f}",
+            f"{pressed.p99_ms:.2f}",
+        ]
+        for name, pressed in results.items()
+    ]

@@ -1,0 +1,63 @@
+"""Jobs on SAQ's own queues. Run as `queue_saq <command> …`; see `queue_commands`. `BENCH_QUEUE` is the broker's URL."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from saq import Queue, Worker
+from uuid_utils.compat import uuid7
+
+from tests.bench.peers.queue_commands import CONCURRENCY, DSN, NOTE, main
+from tests.bench.stopwatch import stopwatch
+
+AT_ONCE = 50
+
+queue = Queue.from_url(os.environ["BENCH_QUEUE"])
+
+
+async def noop(_context: dict[str, Any], *, number: int) -> None:
+    """Do nothing."""
+    stopwatch.mark(number)
+
+
+async def write(context: dict[str, Any], *, number: int) -> None:
+    """Write one row."""
+    stopwatch.mark(number)
+    await context["pool"].execute(NOTE, uuid7(), "job", number)
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[None]:
+    """Open the queue, its tables made where they are missing."""
+    await queue.connect()
+    yield
+    await queue.disconnect()
+
+
+async def preload(job: str, numbers: range) -> None:
+    """Enqueue jobs, fifty at a time."""
+    for first in range(numbers.start, numbers.stop, AT_ONCE):
+        batch = numbers[first - numbers.start : first - numbers.start + AT_ONCE]
+        await asyncio.gather(*(queue.enqueue(job, number=number) for number in batch))
+
+
+async def enqueue(number: int) -> None:
+    """Enqueue one job that does nothing."""
+    await queue.enqueue("noop", number=number)
+
+
+async def work() -> None:
+    """Run jobs until a signal."""
+    async with asyncpg.create_pool(DSN, min_size=8, max_size=8) as pool:
+
+        async def hand_over(context: dict[str, Any]) -> None:
+            context["pool"] = pool
+
+        await Worker(queue, [noop, write], concurrency=CONCURRENCY, startup=hand_over).start()
+
+
+if __name__ == "__main__":
+    main(opened, preload, enqueue, work)

@@ -1,0 +1,76 @@
+"""HTTP servers under measurement: started on a free port, and ready once they answer 200."""
+
+import http.client
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.bench.processes import BenchError, Process, Program, running
+
+HOST: Final = "127.0.0.1"
+POLL_SECONDS: Final = 0.01
+
+Launch = Callable[[int], Program]
+"""Given a port, says how to start a server on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that answers; `start_seconds` is the time from its start to its first 200."""
+
+    process: Process
+    port: int
+    start_seconds: float
+
+    def get(self, path: str, headers: Mapping[str, str]) -> bytes:
+        """Return the body of one answer.
+
+        Raises:
+            BenchError: the status is not 200.
+        """
+        status, body = _ask(self.port, path, headers)
+        if status != http.client.OK:
+            raise BenchError(f"{self.process.name} answered {status} to {path}: {body[:500]!r}")
+        return body
+
+
+@contextmanager
+def serving(name: str, launch: Launch, folder: Path, ready: str, headers: Mapping[str, str]) -> Iterator[Server]:
+    """Start a server, wait until `ready` answers 200, and stop it on leaving."""
+    port = free_port()
+    started = time.perf_counter()
+    with running(name, launch(port), folder) as process:
+        process.wait_for(lambda: _answers(port, ready, headers), f"starting to serve {ready}", interval=POLL_SECONDS)
+        yield Server(process, port, time.perf_counter() - started)
+
+
+def free_port() -> int:
+    """Return a port of the loopback address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _answers(port: int, path: str, headers: Mapping[str, str]) -> bool:
+    try:
+        status, body = _ask(port, path, headers)
+    except (OSError, http.client.HTTPException):
+        return False
+    if status in (http.client.OK, http.client.SERVICE_UNAVAILABLE):
+        return status == http.client.OK
+    raise BenchError(f"the server answered {status} to {path}: {body[:500]!r}")
+
+
+def _ask(port: int, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection(HOST, port, timeout=10)
+    try:
+        connection.request("GET", path, headers=dict(headers))
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
