@@ -16,15 +16,22 @@ _MAY_WORK_LATER: Final = (
     "40P01",  # deadlock: the same
     "53",  # insufficient resources: disk, memory, connections
 )
+_BROKEN: Final = (OSError, TimeoutError, asyncpg.InternalClientError)
+"""What breaks a connection on our side. The driver's last is for a farewell that arrived while nobody was asking."""
+
 RETRY_AFTER: Final = 1.0
 """Seconds after which a caller may try again; a server that restarts or drains its queue needs about that."""
+
+
+FAILURES: Final = (*_BROKEN, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""Everything that a statement can raise but a cancellation."""
 
 
 def lost(connection: asyncpg.Connection | None, error: BaseException) -> bool:
     """Tell whether `error` means that the connection broke; None stands for one that could not be opened."""
     if isinstance(error, asyncpg.PostgresError) and str(error.sqlstate).startswith(_CONNECTION_LOST):
         return True
-    return isinstance(error, OSError | TimeoutError) or connection is None or connection.is_closed()
+    return isinstance(error, _BROKEN) or connection is None or connection.is_closed()
 
 
 def unavailable(error: BaseException, *, gone: bool) -> Unavailable | None:
@@ -37,7 +44,7 @@ def unavailable(error: BaseException, *, gone: bool) -> Unavailable | None:
     if isinstance(error, asyncpg.PostgresError):
         failed = str(error.sqlstate).startswith(_MAY_WORK_LATER)
     else:
-        failed = isinstance(error, OSError | TimeoutError) or (gone and isinstance(error, asyncpg.InterfaceError))
+        failed = isinstance(error, _BROKEN) or (gone and isinstance(error, asyncpg.InterfaceError))
     return Unavailable(f"the database: {error}", retry_after=RETRY_AFTER) if failed else None
 
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 
 import asyncpg
 
-from adapters.storage.failures import RETRY_AFTER, reraise
+from adapters.storage.failures import FAILURES, RETRY_AFTER, reraise
 from ports.errors import Unavailable
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
@@ -137,7 +137,7 @@ class Pool:
                     await connection.execute("ROLLBACK")
                 else:
                     await connection.close()
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except FAILURES:
             self._drop(connection)
         except asyncio.CancelledError:
             self._drop(connection)

@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncpg
 
-from adapters.storage.failures import RETRY_AFTER, reraise, reraise_in_doubt, transaction_aborted
+from adapters.storage.failures import FAILURES, RETRY_AFTER, reraise, reraise_in_doubt, transaction_aborted
 from adapters.storage.pool import Pool
 from ports.errors import Unavailable
 from ports.queries import Query, T
@@ -96,7 +96,7 @@ class CompiledTransaction:
             return
         try:
             await connection.execute("ROLLBACK")
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except FAILURES:
             self._pool.recycle(connection)
         except BaseException:
             self._pool.recycle(connection)

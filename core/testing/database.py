@@ -73,7 +73,8 @@ async def drop_database(server: Secret, name: str) -> None:
 
 async def deletion(connection: Connection) -> str:
     """Return the statements that delete every row of every table but the migrations' own."""
-    deletes = [f"DELETE FROM {row[0]}" for row in await connection.fetch(_TABLES)]
+    names = [row[0] for row in await connection.fetch(_TABLES)]
+    deletes = [f"DELETE FROM {name}" for name in names]  # noqa: S608 - quoted by the server
     return "; ".join(["SET LOCAL session_replication_role = replica", *deletes])
 
 
