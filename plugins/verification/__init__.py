@@ -7,18 +7,23 @@ else asks. Every answer carries its evidence, and every decision is recorded.
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
-from litestar import Router
+from litestar.types import ControllerRouterHandler
 
 from core.hookspecs import hookimpl
 from core.http.problems import ProblemType
+from core.jobs.declare import Job
 from core.manifest import PluginManifest
 from plugins.verification.academic.problems import ACADEMIC_PROBLEMS
 from plugins.verification.academic.routes import academic_routes
 from plugins.verification.demo import seed_demo
 from plugins.verification.doctors.routes import doctor_routes
+from plugins.verification.insurance.commands import load_icd
+from plugins.verification.insurance.jobs import JOBS
+from plugins.verification.insurance.problems import INSURANCE_PROBLEMS
+from plugins.verification.insurance.routes import ROUTES as INSURANCE_ROUTES
 from plugins.verification.problems import DOCTOR_PROBLEMS, SHARED_PROBLEMS
 from plugins.verification.settings import Settings
 
@@ -26,20 +31,27 @@ manifest: Final = PluginManifest(
     name="verification",
     version="1.0.0",
     summary="Primary source verification of doctors, academic records and insurance claims.",
+    ports=("storage", "mail"),
     settings=Settings,
 )
 
 
 @hookimpl
-def register_routes(settings: Settings) -> Sequence[Router]:
+def register_routes(settings: Settings) -> Sequence[ControllerRouterHandler]:
     """Return the routes of the three groups."""
-    return [doctor_routes(settings), academic_routes(settings)]
+    return [doctor_routes(settings), academic_routes(settings), *INSURANCE_ROUTES]
+
+
+@hookimpl
+def register_jobs() -> Sequence[Job[Any]]:
+    """Return what runs in the background: notifications, deadlines, and loading the list of ICD codes."""
+    return JOBS
 
 
 @hookimpl
 def register_tables() -> str:
     """Import every table and return the Postgres schema that they live in."""
-    for group in ("doctors", "academic", "evidence"):
+    for group in ("doctors", "academic", "insurance", "evidence"):
         importlib.import_module(f"{__name__}.{group}.tables")
     return manifest.name
 
@@ -52,11 +64,11 @@ def register_migrations() -> Path:
 
 @hookimpl
 def register_commands() -> Sequence[click.Command]:
-    """Return `seed-demo`."""
-    return [seed_demo]
+    """Return `seed-demo` and `load-icd`."""
+    return [seed_demo, load_icd]
 
 
 @hookimpl
 def register_problems() -> Sequence[ProblemType]:
     """Return the kinds of problem of the three groups."""
-    return [*SHARED_PROBLEMS, *DOCTOR_PROBLEMS, *ACADEMIC_PROBLEMS]
+    return [*SHARED_PROBLEMS, *DOCTOR_PROBLEMS, *ACADEMIC_PROBLEMS, *INSURANCE_PROBLEMS]

@@ -27,6 +27,18 @@ _HARD_BREAK: Final = re.compile(r"[;\r\n]+")
 _SOFT_BREAK: Final = re.compile(r",|\s+and\s+", re.IGNORECASE)
 _WORD: Final = re.compile(r"[a-z0-9]+")
 _DECIMALS: Final = 4
+_PREFIX: Final = 4
+_ENDING: Final = 2
+_COMMON: Final = frozenset({"of", "the", "with", "without", "due", "to", "in", "a", "by", "other", "unspecified"})
+_ABBREVIATIONS: Final = {
+    "centre": "center",
+    "ctr": "center",
+    "gen": "general",
+    "hosp": "hospital",
+    "med": "medical",
+    "st": "saint",
+    "univ": "university",
+}
 
 
 class IcdEntry(msgspec.Struct, frozen=True):
@@ -85,6 +97,11 @@ def search_form(text: str) -> str:
     return " ".join(_WORD.findall("".join(c for c in decomposed if not unicodedata.combining(c))))
 
 
+def normalise_hospital(name: str) -> str:
+    """Return a hospital's name as it is compared: the search form with the usual abbreviations written out."""
+    return " ".join(_ABBREVIATIONS.get(word, word) for word in search_form(name).split())
+
+
 def segments(diagnosis: str) -> tuple[str, ...]:
     """Return the parts of a diagnosis between semicolons and line ends.
 
@@ -106,6 +123,20 @@ def terms(diagnosis: str) -> tuple[str, ...]:
     """Return every text that `resolve` may look up, in the search form: whole segments and their clauses."""
     found = (search_form(text) for part in segments(diagnosis) for text in (part, *clauses(part)))
     return tuple(dict.fromkeys(found))
+
+
+def word_queries(clause: str) -> tuple[str, ...]:
+    """Return full-text queries (PostgreSQL's `to_tsquery`) for what may resemble a clause, the stricter one first.
+
+    The first asks for every word but its ending, the second for the beginning of any word, so that a misspelt end
+    or a missing word still finds candidates.
+    """
+    words = [word for word in dict.fromkeys(search_form(clause).split()) if word not in _COMMON]
+    if not words:
+        return ()
+    stems = " & ".join(f"{word[: max(_PREFIX, len(word) - _ENDING)]}:*" for word in words)
+    beginnings = " | ".join(f"{word[:_PREFIX]}:*" for word in words)
+    return stems, beginnings
 
 
 def literal_codes(diagnosis: str) -> tuple[str, ...]:

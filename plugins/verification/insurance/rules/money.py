@@ -33,3 +33,8 @@ def check(amount: Decimal | None, currency: str, pointer: str) -> None:
 def smallest(currency: str) -> Decimal:
     """Return the smallest amount of `currency`: `Decimal("0.01")`, or 1."""
     return Decimal(1).scaleb(-decimals(currency))
+
+
+def shown(amount: Decimal, currency: str) -> Decimal:
+    """Return `amount` with exactly as many decimals as its currency has, as answers show it."""
+    return amount.quantize(smallest(currency))

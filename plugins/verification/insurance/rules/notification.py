@@ -1,56 +1,23 @@
-"""What may be written into a mail's header, which addresses mail can reach, and when a failed sending is repeated."""
+"""Where a notification is sent to, when a failed sending is repeated, and which expiries are announced."""
 
-import unicodedata
 from datetime import date
-from email.errors import HeaderParseError
-from email.header import decode_header, make_header
 from typing import Final
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import validate_email
 
-from plugins.verification.insurance.rules.refusals import Refused
-
-BACKOFF: Final = (60, 300, 1800, 7200)
+BACKOFF: Final = (60.0, 300.0, 1800.0, 7200.0)
 """Seconds from each failed attempt to the next; after one more failure a notification has failed."""
 ATTEMPTS: Final = len(BACKOFF) + 1
 
 THRESHOLDS: Final = (0, 7, 30, 60, 90)
-"""Days before a credential expires on which its holder's guardian is told, once each."""
+"""Days before a credential expires on which it is announced, once each."""
 LATEST_DAYS: Final = -7
-"""A credential that expired longer ago than this was expired when it came to us; nobody is told."""
-
-_LINE_BREAKS: Final = frozenset({"Cc", "Zl", "Zp"})
-
-
-def check_subject(subject: str, pointer: str = "/subject") -> None:
-    """Refuse a subject that would break out of its header, as it stands or after decoding (RFC 2047).
-
-    Raises:
-        Refused: `header_injection`.
-    """
-    if _breaks(subject) or _breaks(_decoded(subject)):
-        raise Refused("header_injection", "A subject is one line of text.", pointer=pointer)
-
-
-def normalise_address(address: str, pointer: str = "/recipient_email") -> str:
-    """Return an e-mail address in the form it is stored in: domain in lower case, Unicode composed.
-
-    The domain may be international (RFC 5890), the part before the `@` is ASCII. No name server is asked.
-
-    Raises:
-        Refused: `header_injection` or `invalid_email`.
-    """
-    if _breaks(address):
-        raise Refused("header_injection", "An address is one line of text.", pointer=pointer)
-    try:
-        return validate_email(address, check_deliverability=False, allow_smtputf8=False).normalized
-    except EmailNotValidError as error:
-        raise Refused("invalid_email", str(error), pointer=pointer) from error
+"""A credential that expired longer ago than this had expired before it came to us; it is not announced."""
 
 
 def transport_address(address: str) -> str:
-    """Return a stored address as mail servers take it: an international domain in its ASCII form."""
-    return validate_email(address, check_deliverability=False, allow_smtputf8=False).ascii_email or address
+    """Return a stored address as mail servers take it: an international domain in its ASCII form (RFC 5890)."""
+    return validate_email(address, check_deliverability=False, test_environment=True).ascii_email or address
 
 
 def threshold(days_left: int) -> int | None:
@@ -63,14 +30,3 @@ def threshold(days_left: int) -> int | None:
 def expiry_key(doctor_id: str, kind: str, expires_on: date, days: int) -> str:
     """Return the key under which one expiry of one credential is announced once a threshold."""
     return f"expiry:{doctor_id}:{kind}:{expires_on.isoformat()}:{days}"
-
-
-def _breaks(text: str) -> bool:
-    return any(unicodedata.category(character) in _LINE_BREAKS for character in text)
-
-
-def _decoded(subject: str) -> str:
-    try:
-        return str(make_header(decode_header(subject)))
-    except (HeaderParseError, LookupError, UnicodeError, ValueError):
-        return subject

@@ -1,6 +1,6 @@
 """The workflow of a claim's review: one table of actions, the guards that it names, and what follows from a step."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, Literal
@@ -217,6 +217,30 @@ def raised(priority: int) -> int:
     return min(priority + 1, len(PRIORITIES) - 1)
 
 
+def check_beginning(state: State, assigned_to: str | None, submitted_by: str) -> None:
+    """Refuse a beginning that the workflow could not have led to.
+
+    Raises:
+        Refused: `invalid_initial_state`, `four_eyes`.
+    """
+    if state != INITIAL and (state != "assigned" or assigned_to is None):
+        detail = "A review begins submitted, or assigned where it names whom to."
+        raise Refused("invalid_initial_state", detail, pointer="/workflow_state/state")
+    if assigned_to == submitted_by:
+        raise Refused("four_eyes", "A claim is not assigned to who submitted it.", pointer="/assigned_to")
+
+
+def acting(person: str, roles: Collection[str], claimed: Role, submitted_by: str) -> Actor:
+    """Return the actor that somebody is who speaks for nobody else: in a role held, or as submitter of an own claim.
+
+    Raises:
+        Refused: `role_not_allowed`.
+    """
+    if claimed in roles or (claimed == "submitter" and person == submitted_by):
+        return Actor(person, claimed)
+    raise Refused("role_not_allowed", f"You do not hold the role {claimed}.", pointer="/actor/role")
+
+
 def advance(review: Review, command: Command, authority: Authority) -> Step:
     """Return the review after `command`.
 
@@ -276,7 +300,7 @@ def _full(review: Review, amount: Decimal | None) -> Decimal:
 
 
 def _part(review: Review, amount: Decimal | None) -> Decimal:
-    if not amount:
+    if amount is None or amount <= 0:
         detail = "To approve a part, state an amount above zero."
         raise Refused("amount_required", detail, pointer="/approved_amount")
     if amount >= review.claim_amount:

@@ -1,0 +1,1 @@
+"""The compiled queries and commands of the insurance routes, and the Structs that their rows become."""
