@@ -1,6 +1,5 @@
 """The core's own features, registered through the same hooks as everybody else's; its settings are the whole Config."""
 
-import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -9,7 +8,7 @@ from litestar.types import ControllerRouterHandler
 
 from core import adapters
 from core.adapters import AdapterDeclaration
-from core.auth import Authenticator
+from core.auth import PUBLIC, Authenticator, scope
 from core.authentication import admin_key_authenticator
 from core.config import Config
 from core.hookspecs import hookimpl
@@ -20,6 +19,7 @@ from core.jobs.declare import Job
 from core.keys import admin_key
 from core.manifest import PluginManifest
 from core.migrations import ENVIRONMENT
+from core.telemetry import metrics
 
 manifest: Final = PluginManifest(
     name="core",
@@ -36,15 +36,16 @@ def register_adapters() -> Sequence[AdapterDeclaration]:
 
 
 @hookimpl
-def register_routes() -> Sequence[ControllerRouterHandler]:
-    """Serve health, the index and the pages of problems."""
-    return [*health.ROUTES, *service.ROUTES, *problem_pages.ROUTES]
+def register_routes(settings: Config) -> Sequence[ControllerRouterHandler]:
+    """Serve health, the index, the pages of problems, and metrics (open in development only)."""
+    access = scope("metrics:read") if settings.is_production else PUBLIC
+    return [*health.ROUTES, *service.ROUTES, *problem_pages.ROUTES, metrics.route(access)]
 
 
 @hookimpl
 def register_problems() -> Sequence[ProblemType]:
     """Document the problems that the core itself answers with."""
-    return problem_types.CORE_PROBLEMS
+    return problem_types.ALL
 
 
 @hookimpl

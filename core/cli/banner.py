@@ -2,12 +2,11 @@
 
 from core.composition import Composition
 from core.config import PREFIX
-from core.injection import Services
 from core.keys import admin_key
 from core.serving import Address
 
 
-def banner(composition: Composition, services: Services, address: Address) -> str:
+def banner(composition: Composition, address: Address) -> str:
     """Return the banner. The key itself is shown in development only."""
     plugins = ", ".join(plugin.name for plugin in composition.plugins.plugins if plugin.name != "core")
     lines = [
@@ -24,5 +23,4 @@ def banner(composition: Composition, services: Services, address: Address) -> st
         lines.append(f"  admin key from {PREFIX}ADMIN_KEY")
     else:
         lines.append(f"  admin key {admin_key(composition.config)}  (send it as X-API-Key)")
-        lines.append(f"  console   {address.url}{services.console_login()}  (works once)")
     return "\n".join([*lines, ""])

@@ -2,7 +2,6 @@
 
 import click
 from litestar import Litestar
-from litestar.cli._utils import LitestarEnv
 
 from core.cli.banner import banner
 from core.serving import Address, serve
@@ -12,15 +11,8 @@ from core.serving import Address, serve
 @click.option("-H", "--host", default="127.0.0.1", show_default=True, envvar="LITESTAR_HOST", help="Address to bind.")
 @click.option("-p", "--port", default=8000, show_default=True, envvar="LITESTAR_PORT", help="Port to bind.")
 @click.option("-w", "--workers", default=1, show_default=True, type=click.IntRange(min=1), help="Serving processes.")
-@click.pass_context
-def run(ctx: click.Context, host: str, port: int, workers: int) -> None:
+def run(app: Litestar, host: str, port: int, workers: int) -> None:
     """Serve the application; in development, migrate first and run the jobs in the same process."""
-    app = _application(ctx)
     address = Address(host, port)
-    click.echo(banner(app.state.composition, app.state.services, address))
+    click.echo(banner(app.state.composition, address))
     serve(app, address, workers)
-
-
-def _application(ctx: click.Context) -> Litestar:
-    environment: LitestarEnv = ctx.obj if isinstance(ctx.obj, LitestarEnv) else ctx.obj()
-    return environment.app

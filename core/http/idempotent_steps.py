@@ -1,7 +1,7 @@
 """Idempotency-Key for use cases that go in steps, because they cross a port between two transactions.
 
     @post("/api/v1/orders/{order_id:uuid}/payment")
-    async def pay(order_id, units: …, steps: NamedDependency[IdempotentSteps], payments: …) -> PaymentOut:
+    async def pay(order_id, units: …, steps: Injected[IdempotentSteps], payments: …) -> PaymentOut:
         reference = str(new_id())
         async with units() as uow:
             reference = await steps.begin(uow, reference) or reference    # commits with the intent
@@ -17,9 +17,9 @@ from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 from litestar import Request
-from litestar.di import NamedDependency
 
 from core.http.idempotency import RETENTION, Claim, claim_of, in_progress, is_kept
+from core.http.injected import Injected
 from core.http.problems import Problem
 from core.http.recording import RECORDING, Answer
 from core.http.unit_of_work import recorded_answer, refusal_answer
@@ -82,7 +82,7 @@ class IdempotentSteps:
 
 
 async def provide_idempotent_steps(
-    request: Request[Any, Any, Any], units: NamedDependency[UnitOfWorkFactory]
+    request: Request[Any, Any, Any], units: Injected[UnitOfWorkFactory]
 ) -> AsyncGenerator[IdempotentSteps, None]:
     """Yield the request's steps; store the answer where the handler gives one."""
     claim = await claim_of(request)

@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from litestar import Request
-from litestar.di import NamedDependency
 
 from core.http.idempotency import Claim, claim_of, is_kept
+from core.http.injected import Injected
 from core.http.problem_handlers import STATE_KEY, render
 from core.http.problems import PROBLEM_MEDIA_TYPE, Problem
 from core.http.recording import RECORDING, Answer
@@ -21,7 +21,7 @@ class UnrecordedAnswerError(RuntimeError):
 
 
 async def provide_unit_of_work(
-    request: Request[Any, Any, Any], units: NamedDependency[UnitOfWorkFactory]
+    request: Request[Any, Any, Any], units: Injected[UnitOfWorkFactory]
 ) -> AsyncGenerator[UnitOfWork, None]:
     """Yield the unit; commit it where the handler returns, roll it back where it raises.
 

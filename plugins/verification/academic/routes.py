@@ -3,13 +3,13 @@
 from typing import Any
 
 from litestar import Response, Router, get, post
-from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 
 from core.auth import PUBLIC, Principal, scope
 from core.clock import Clock
+from core.http.injected import Injected
 from core.unit_of_work import UnitOfWork
 from plugins.verification.academic import parameters as query
 from plugins.verification.academic import schemas
@@ -26,7 +26,7 @@ from plugins.verification.settings import Settings
     description="Registers a student with every academic record in one transaction.",
 )
 async def add_student(
-    data: JSONBody[schemas.StudentIn], uow: NamedDependency[UnitOfWork], clock: NamedDependency[Clock]
+    data: JSONBody[schemas.StudentIn], uow: Injected[UnitOfWork], clock: Injected[Clock]
 ) -> schemas.StudentOut:
     """Register a student."""
     return await students.register(uow, clock, data)
@@ -42,7 +42,7 @@ async def add_student(
 async def add_eligibility_rule(
     *,
     data: JSONBody[schemas.EligibilityRuleIn],
-    uow: NamedDependency[UnitOfWork],
+    uow: Injected[UnitOfWork],
     upsert: query.Upsert = False,
 ) -> Response[schemas.EligibilityRuleOut]:
     """Store an eligibility rule."""
@@ -60,7 +60,7 @@ async def add_eligibility_rule(
 async def add_merit_rule(
     *,
     data: JSONBody[schemas.MeritRuleIn],
-    uow: NamedDependency[UnitOfWork],
+    uow: Injected[UnitOfWork],
     upsert: query.Upsert = False,
 ) -> Response[schemas.MeritRuleOut]:
     """Store a merit rule."""
@@ -70,9 +70,9 @@ async def add_merit_rule(
 
 @get("/verify/roll-number", summary="Verify a roll number")
 async def verify_roll_number(
-    uow: NamedDependency[UnitOfWork],
-    clock: NamedDependency[Clock],
-    principal: NamedDependency[Principal],
+    uow: Injected[UnitOfWork],
+    clock: Injected[Clock],
+    principal: Injected[Principal],
     roll_number: query.RollNumber,
     board: query.Board = None,
     exam_year: query.ExamYear = None,
@@ -89,9 +89,9 @@ async def verify_roll_number(
 
 @get("/verify/certificate", summary="Verify a certificate")
 async def verify_certificate(
-    uow: NamedDependency[UnitOfWork],
-    clock: NamedDependency[Clock],
-    principal: NamedDependency[Principal],
+    uow: Injected[UnitOfWork],
+    clock: Injected[Clock],
+    principal: Injected[Principal],
     certificate_number: query.CertificateNumber,
     name: query.ClaimedName = None,
     date_of_birth: query.ClaimedDateOfBirth = None,
@@ -104,9 +104,9 @@ async def verify_certificate(
 
 @get("/check-eligibility", summary="Check whether a student may apply for a program")
 async def check_eligibility(
-    uow: NamedDependency[UnitOfWork],
-    clock: NamedDependency[Clock],
-    principal: NamedDependency[Principal],
+    uow: Injected[UnitOfWork],
+    clock: Injected[Clock],
+    principal: Injected[Principal],
     student_id: query.StudentId,
     program: query.Program,
     category: query.Category = None,
@@ -120,9 +120,9 @@ async def check_eligibility(
 @get("/calculate-merit", summary="Calculate a student's merit for a program")
 async def calculate_merit(
     *,
-    uow: NamedDependency[UnitOfWork],
-    clock: NamedDependency[Clock],
-    principal: NamedDependency[Principal],
+    uow: Injected[UnitOfWork],
+    clock: Injected[Clock],
+    principal: Injected[Principal],
     student_id: query.StudentId,
     program: query.Program,
     category: query.Category = None,

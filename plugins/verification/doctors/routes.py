@@ -5,13 +5,14 @@ from urllib.parse import quote
 
 import msgspec
 from litestar import Response, Router, get, post
-from litestar.di import NamedDependency, Provide
+from litestar.di import Provide
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 
 from core.auth import PUBLIC, Principal, scope
 from core.clock import Clock
+from core.http.injected import Injected
 from core.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from plugins.verification.doctors.schemas import answers
 from plugins.verification.doctors.schemas import parameters as query
@@ -30,7 +31,7 @@ VERIFY_PATH: Final = "/api/v1/doctors/psv/verify"
 
 
 async def provide_inquiry(
-    clock: NamedDependency[Clock],
+    clock: Injected[Clock],
     doctor_id: query.ByDoctorId = None,
     license_number: query.ByLicenseNumber = None,
     license_state: query.ByLicenseState = None,
@@ -45,12 +46,12 @@ async def provide_inquiry(
 
 
 async def provide_sources(
-    inquiry: NamedDependency[Inquiry],
-    storage: NamedDependency[Storage],
-    units: NamedDependency[UnitOfWorkFactory],
-    clock: NamedDependency[Clock],
-    settings: NamedDependency[Settings],
-    principal: NamedDependency[Principal],
+    inquiry: Injected[Inquiry],
+    storage: Injected[Storage],
+    units: Injected[UnitOfWorkFactory],
+    clock: Injected[Clock],
+    settings: Injected[Settings],
+    principal: Injected[Principal],
     receipt: WantsReceipt = False,  # noqa: FBT002 - a query parameter, given by name
 ) -> PrimarySources:
     """Return the primary sources, ready to answer the question."""
@@ -68,8 +69,8 @@ async def provide_sources(
 )
 async def add_doctor(
     data: JSONBody[DoctorIn],
-    uow: NamedDependency[UnitOfWork],
-    clock: NamedDependency[Clock],
+    uow: Injected[UnitOfWork],
+    clock: Injected[Clock],
     upsert: query.Upsert = False,  # noqa: FBT002 - a query parameter, given by name
 ) -> Response[answers.DoctorOut]:
     """Register a doctor."""
@@ -82,14 +83,14 @@ async def add_doctor(
 
 
 @get("/psv/license/status", summary="Ask the medical board about the licence")
-async def license_status(sources: NamedDependency[PrimarySources]) -> answers.LicenseOut:
+async def license_status(sources: Injected[PrimarySources]) -> answers.LicenseOut:
     """Return the licence; `status` is `expired` once a licence that allowed practice has run out."""
     return await sources.license()
 
 
 @get("/psv/degree/info", summary="Ask the universities about degrees")
 async def degree_info(
-    sources: NamedDependency[PrimarySources],
+    sources: Injected[PrimarySources],
     degree_type: query.DegreeType = None,
     institution: query.Institution = None,
 ) -> answers.DegreesOut:
@@ -99,7 +100,7 @@ async def degree_info(
 
 @get("/psv/board-cert/info", summary="Ask the specialty boards about certificates")
 async def board_cert_info(
-    sources: NamedDependency[PrimarySources],
+    sources: Injected[PrimarySources],
     board: query.Board = None,
     specialty: query.Specialty = None,
     current_only: query.CurrentOnly = False,  # noqa: FBT002 - a query parameter, given by name
@@ -109,14 +110,14 @@ async def board_cert_info(
 
 
 @get("/psv/training/info", summary="Ask the hospitals about postgraduate training")
-async def training_info(sources: NamedDependency[PrimarySources], kind: query.Kind = None) -> answers.TrainingsOut:
+async def training_info(sources: Injected[PrimarySources], kind: query.Kind = None) -> answers.TrainingsOut:
     """Return the trainings and the sum of the completed months."""
     return await sources.trainings(kind)
 
 
 @get("/psv/employment/info", summary="Ask the employers about the work history")
 async def employment_info(
-    sources: NamedDependency[PrimarySources],
+    sources: Injected[PrimarySources],
     lookback_years: query.LookbackYears = 5,
     gap_days: query.GapDays = 180,
 ) -> answers.EmploymentsOut:
@@ -126,7 +127,7 @@ async def employment_info(
 
 @get("/psv/disciplines/check", summary="Ask the medical boards about disciplinary actions")
 async def disciplines_check(
-    sources: NamedDependency[PrimarySources],
+    sources: Injected[PrimarySources],
     include_closed: query.IncludeClosed = True,  # noqa: FBT002 - a query parameter, given by name
     since: query.Since = None,
 ) -> answers.DisciplinesOut:
@@ -136,7 +137,7 @@ async def disciplines_check(
 
 @get("/psv/malpractice/history", summary="Ask about malpractice cases")
 async def malpractice_history(
-    sources: NamedDependency[PrimarySources],
+    sources: Injected[PrimarySources],
     lookback_years: query.LookbackYears = 5,
     status: query.Status = None,
 ) -> answers.MalpracticeOut:
@@ -146,11 +147,11 @@ async def malpractice_history(
 
 @get("/psv/verify", summary="Verify a doctor's credentials as a whole")
 async def verify(
-    inquiry: NamedDependency[Inquiry],
-    uow: NamedDependency[UnitOfWork],
-    clock: NamedDependency[Clock],
-    settings: NamedDependency[Settings],
-    principal: NamedDependency[Principal],
+    inquiry: Injected[Inquiry],
+    uow: Injected[UnitOfWork],
+    clock: Injected[Clock],
+    settings: Injected[Settings],
+    principal: Injected[Principal],
     components: query.Components = None,
     require_board_cert: query.RequireBoardCert = None,
 ) -> answers.VerifyOut:

@@ -1,0 +1,84 @@
+"""`jobs list | show | retry | cancel`: looking after the queue by hand."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+from uuid import UUID
+
+import click
+import msgspec
+
+from core.cli.deployment import Failure, composed, opened_storage, run_async
+from core.jobs.admin import JobAdmin, JobView, KeyTakenError
+from core.jobs.bell import open_bell
+
+R = TypeVar("R")
+STATES = ("queued", "running", "done", "dead", "parked")
+
+
+@click.group
+def jobs() -> None:
+    """List, show, retry and cancel background jobs."""
+
+
+@jobs.command("list")
+@click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
+@click.option("--plugin", help="Only jobs of this plugin.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
+def list_jobs(state: str | None, plugin: str | None, limit: int) -> None:
+    """List the newest jobs, one a line."""
+    found = _administering(lambda admin: admin.page(state=state, plugin=plugin, limit=limit))
+    for job in found:
+        click.echo(_line(job))
+    if not found:
+        click.echo("There are none.")
+
+
+@jobs.command
+@click.argument("job_id", type=click.UUID)
+def show(job_id: UUID) -> None:
+    """Show everything about one job, as JSON."""
+    job = _administering(lambda admin: admin.show(job_id))
+    if job is None:
+        raise Failure(f"there is no job {job_id}")
+    click.echo(msgspec.json.format(msgspec.json.encode(job), indent=2).decode())
+
+
+@jobs.command
+@click.argument("job_id", type=click.UUID)
+def retry(job_id: UUID) -> None:
+    """Queue a dead job again, with all its attempts."""
+    try:
+        retried = _administering(lambda admin: admin.retry(job_id))
+    except KeyTakenError as error:
+        raise Failure(str(error)) from None
+    if not retried:
+        raise Failure(f"there is no dead job {job_id}")
+    click.echo(f"{job_id} is queued again.")
+
+
+@jobs.command
+@click.argument("job_id", type=click.UUID)
+def cancel(job_id: UUID) -> None:
+    """Make a job that waits or runs dead."""
+    if not _administering(lambda admin: admin.cancel(job_id)):
+        raise Failure(f"no job {job_id} waits or runs")
+    click.echo(f"{job_id} is cancelled.")
+
+
+def _administering(work: Callable[[JobAdmin], Awaitable[R]]) -> R:
+    composition = composed()
+
+    async def run() -> R:
+        async with opened_storage(composition) as storage:
+            bell = open_bell(composition.config.bell, storage)
+            try:
+                return await work(JobAdmin(storage, bell))
+            finally:
+                await bell.close()
+
+    return run_async(run)
+
+
+def _line(job: JobView) -> str:
+    attempts = f"{job.attempts - job.forgiven}/{job.max_attempts}"
+    return f"{job.id}  {job.state:<8} {attempts:>5}  {job.name}  {job.error or ''}".rstrip()
