@@ -20,7 +20,7 @@ from plugins.verification.academic.rules.eligibility_rule import (
 )
 from plugins.verification.academic.rules.merit import Adjustment, Component
 from plugins.verification.academic.rules.merit_rule import MeritOptions, MeritRule
-from plugins.verification.academic.rules.records import Level, Record, Result, SubjectMarks
+from plugins.verification.academic.rules.records import MARKS_DECIMALS, Level, Record, Result, SubjectMarks, truncate
 from plugins.verification.evidence.schemas import Verification
 
 STUDENT_ID: Final = rf"^[A-Za-z0-9][A-Za-z0-9._/-]{{0,63}}{END}"
@@ -88,8 +88,10 @@ class RecordOut(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, record: Record) -> "RecordOut":
-        """Return `record` as it is shown."""
+        """Return `record` as it is shown, with marks of two decimals as they are stored."""
         shown = {name: getattr(record, name) for name in cls.__struct_fields__}
+        for name in ("marks_obtained", "total_marks"):
+            shown[name] = truncate(shown[name], MARKS_DECIMALS)
         return cls(**shown)
 
 
