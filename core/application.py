@@ -17,15 +17,17 @@ from core.cli import CommandLine
 from core.clock import Clock, SystemClock
 from core.composition import Composition
 from core.faults import ConfigurationError, ConfigurationFault
+from core.http.admission import admit
 from core.http.body import StrictRequest
 from core.http.guard import HttpGuard
 from core.http.headers import cors
 from core.http.health import Health, mark_started
 from core.http.idempotent_steps import provide_idempotent_steps
 from core.http.methods import unite_methods
-from core.http.parameters import ParameterRules, enforce_parameters
+from core.http.parameters import ParameterRules
 from core.http.problem_handlers import problem_handlers
 from core.http.problems import ProblemRegistry
+from core.http.rate_limit import RateLimiter
 from core.http.recording import RecordedResponse, recordable
 from core.http.unit_of_work import provide_unit_of_work
 from core.http.values import PARAMETER_DECODERS
@@ -72,7 +74,7 @@ def build_application(
         exception_handlers=problem_handlers(registry),
         request_class=StrictRequest,
         response_class=RecordedResponse,
-        before_request=enforce_parameters,
+        before_request=admit,
         after_request=recordable,
         type_decoders=PARAMETER_DECODERS,
         cors_config=cors(config.http.cors_origins),
@@ -89,6 +91,7 @@ def build_application(
     app.state.services = services
     app.state.metrics = services.metrics
     app.state.problems = registry
+    app.state.rate_limiter = RateLimiter(services)
     app.state.health = Health(services, composition.declarations.health_checks)
     app.state.composition = composition
     app.asgi_handler = _enter(app.asgi_handler, services, registry, access_log)

@@ -12,7 +12,7 @@ from core.auth import PUBLIC, Authenticator, scope
 from core.authentication import admin_key_authenticator
 from core.config import Config
 from core.hookspecs import hookimpl
-from core.http import health, idempotency, problem_pages, problem_types, service
+from core.http import health, idempotency, problem_pages, problem_types, rate_limit, service
 from core.http.problems import ProblemType
 from core.injection import Services
 from core.jobs.declare import Job
@@ -51,7 +51,7 @@ def register_problems() -> Sequence[ProblemType]:
 @hookimpl
 def register_jobs() -> Sequence[Job[Any]]:
     """Prune what is kept for a while only."""
-    return [idempotency.prune_idempotency_keys]
+    return [idempotency.prune_idempotency_keys, rate_limit.prune_rate_limits]
 
 
 @hookimpl

@@ -77,14 +77,10 @@ class ParameterRules:
             raise Problem(VALIDATION_ERROR, faults=faults)
 
 
-async def enforce_parameters(request: Request[Any, Any, Any]) -> None:
-    """Refuse a query with an unknown or repeated parameter: the application's `before_request`.
-
-    Not a guard: Litestar copies the handler for each guard of each request, which costs 8 µs [measured].
-    """
-    if query := request.scope["query_string"]:
-        rules: ParameterRules = request.app.state[STATE_KEY]
-        rules.check(query, request.scope["route_handler"])
+def enforce_parameters(request: Request[Any, Any, Any]) -> None:
+    """Refuse a query with an unknown or repeated parameter."""
+    rules: ParameterRules = request.app.state[STATE_KEY]
+    rules.check(request.scope["query_string"], request.scope["route_handler"])
 
 
 def _pairs(query_string: bytes) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Column, DateTime, Index, LargeBinary, SmallInteger, Table, Text, func
+from sqlalchemy import Column, DateTime, Index, Integer, LargeBinary, SmallInteger, Table, Text, func
 from sqlalchemy.dialects.postgresql import JSONB
 
 from core.tables import metadata
@@ -22,4 +22,15 @@ idempotency_keys: Final = Table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Index("ix_idempotency_keys_expires_at", "expires_at"),
     schema="core",
+)
+
+rate_limits: Final = Table(
+    "rate_limits",
+    metadata,
+    Column("key", Text, primary_key=True, comment="name of the limit and whom it counts"),
+    Column("used", Integer, nullable=False),
+    Column("resets_at", DateTime(timezone=True), nullable=False),
+    Index("ix_rate_limits_resets_at", "resets_at"),
+    schema="core",
+    prefixes=["UNLOGGED"],
 )
