@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
+from redis.asyncio import Redis
 from saq import Queue, Worker
+from saq.queue.redis import RedisQueue
 from uuid_utils.compat import uuid7
 
 from tests.bench.peers.queue_commands import CONCURRENCY, DSN, NOTE, main
@@ -15,15 +17,17 @@ from tests.bench.stopwatch import stopwatch
 
 AT_ONCE = 50
 
-queue = Queue.from_url(os.environ["BENCH_QUEUE"])
+ADDRESS = os.environ["BENCH_QUEUE"]
+
+queue = RedisQueue(Redis.from_url(ADDRESS)) if ADDRESS.startswith("unix:") else Queue.from_url(ADDRESS)
 
 
-async def noop(_context: dict[str, Any], *, number: int) -> None:
+async def noop(_context: Any, *, number: int) -> None:
     """Do nothing."""
     stopwatch.mark(number)
 
 
-async def write(context: dict[str, Any], *, number: int) -> None:
+async def write(context: Any, *, number: int) -> None:
     """Write one row."""
     stopwatch.mark(number)
     await context["pool"].execute(NOTE, uuid7(), "job", number)
@@ -53,7 +57,7 @@ async def work() -> None:
     """Run jobs until a signal."""
     async with asyncpg.create_pool(DSN, min_size=8, max_size=8) as pool:
 
-        async def hand_over(context: dict[str, Any]) -> None:
+        async def hand_over(context: Any) -> None:
             context["pool"] = pool
 
         await Worker(queue, [noop, write], concurrency=CONCURRENCY, startup=hand_over).start()
