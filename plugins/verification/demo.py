@@ -13,11 +13,12 @@ from core.cli.deployment import with_services
 from core.clock import Clock
 from core.injection import Services
 from core.unit_of_work import UnitOfWork
+from plugins.verification.academic.demo import seed as seed_academic
 from plugins.verification.doctors.demo import seed as seed_doctors
 
 Seed = Callable[[UnitOfWork, Clock], Awaitable[str]]
 
-SEEDS: Final[tuple[Seed, ...]] = (seed_doctors,)
+SEEDS: Final[tuple[Seed, ...]] = (seed_doctors, seed_academic)
 
 
 @click.command("seed-demo")

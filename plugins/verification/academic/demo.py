@@ -5,12 +5,18 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
+from core.clock import Clock
+from core.unit_of_work import UnitOfWork
+from plugins.verification.academic.queries import ELIGIBILITY_RULE, MERIT_RULE, STUDENT
 from plugins.verification.academic.rules.eligibility_rule import EligibilityRule, Requirements, SubjectRequirement
 from plugins.verification.academic.rules.merit_rule import MeritOptions, MeritRule
 from plugins.verification.academic.rules.records import Level, Result, SubjectMarks
 from plugins.verification.academic.schemas import RecordIn, StudentIn
+from plugins.verification.academic.service.admission_rules import save_eligibility_rule, save_merit_rule
+from plugins.verification.academic.service.students import register
 
 STUDENTS: Final = 300
+PROGRAM: Final = "BSCS"
 
 _SHARED: Final = 50
 _SEED: Final = 20_260_105
@@ -21,6 +27,18 @@ _FAMILY: Final = ("Ahmed", "Bauer", "Costa", "Dogan", "Eriksen", "Farooqi", "Gar
 _SUBJECTS: Final = ("Physics", "Chemistry", "Mathematics", "English", "Computer Science")
 
 
+async def seed(uow: UnitOfWork, clock: Clock) -> str:
+    """Register the demonstration's students and rules, leaving alone what is there already."""
+    for student in students():
+        if await uow.fetch_one(STUDENT, student_id=student.student_id) is None:
+            await register(uow, clock, student)
+    if await uow.fetch_one(ELIGIBILITY_RULE, program=PROGRAM) is None:
+        await save_eligibility_rule(uow, eligibility_rule(), replace=False)
+    if await uow.fetch_one(MERIT_RULE, program=PROGRAM) is None:
+        await save_merit_rule(uow, merit_rule(), replace=False)
+    return f"{STUDENTS} students, S-0001 to S-{STUDENTS:04}, and the rules of {PROGRAM}"
+
+
 def students() -> list[StudentIn]:
     """Return 300 students. Every tenth awaits a result, every twelfth failed, every fifteenth lost a certificate."""
     dice = random.Random(_SEED)  # noqa: S311 -- the same students each time, no secret
@@ -28,9 +46,9 @@ def students() -> list[StudentIn]:
 
 
 def eligibility_rule() -> EligibilityRule:
-    """Return the rule that the demonstration's program `BSCS` admits by."""
+    """Return the rule that the demonstration's program admits by."""
     return EligibilityRule(
-        "BSCS",
+        PROGRAM,
         Requirements(
             min_percentage={"matric": Decimal(50), "intermediate": Decimal(60)},
             required_levels=["matric", "intermediate"],
@@ -41,9 +59,9 @@ def eligibility_rule() -> EligibilityRule:
 
 
 def merit_rule() -> MeritRule:
-    """Return the rule that the demonstration's program `BSCS` ranks by."""
+    """Return the rule that the demonstration's program ranks by."""
     options = MeritOptions(on_missing="zero", tie_break=["intermediate.percentage", "date_of_birth:asc", "student_id"])
-    return MeritRule("BSCS", {"matric": Decimal(30), "intermediate": Decimal(70)}, options)
+    return MeritRule(PROGRAM, {"matric": Decimal(30), "intermediate": Decimal(70)}, options)
 
 
 def _student(dice: random.Random, number: int) -> StudentIn:

@@ -24,8 +24,8 @@ from plugins.verification.academic.rules.records import MARKS_DECIMALS, Level, R
 from plugins.verification.evidence.schemas import Verification
 
 STUDENT_ID: Final = rf"^[A-Za-z0-9][A-Za-z0-9._/-]{{0,63}}{END}"
-LINE: Final = rf"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*{END}"
-"""One line of text that is not blank."""
+LINE: Final = rf"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]*{END}"
+"""One line of text that does not begin with a blank."""
 
 FIRST_EXAM_YEAR: Final = 1950
 
