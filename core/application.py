@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from functools import partial
 from typing import Any, Final
 
 from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import ScalarRenderPlugin, SwaggerRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
+from litestar.openapi.spec import Components, Reference, SecurityScheme
 from litestar.types import ASGIApp, ControllerRouterHandler, Scope
 
 from core.auth import PUBLIC, Principal
@@ -143,12 +144,12 @@ def _dependencies(services: Services, composition: Composition) -> dict[str, Pro
         "principal": Provide(_provide_principal, sync_to_thread=False),
         "uow": Provide(provide_unit_of_work),
         "steps": Provide(provide_idempotent_steps),
-        **{name: _from(lambda name=name: services.ports[name]) for name in ports},
+        **{name: _from(partial(services.ports.__getitem__, name)) for name in ports},
     }
 
 
 def _documentation(composition: Composition) -> OpenAPIConfig:
-    schemes = {
+    schemes: dict[str, SecurityScheme | Reference] = {
         "apiKey": SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header"),
         "bearer": SecurityScheme(type="http", scheme="bearer"),
     }

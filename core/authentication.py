@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from litestar.connection import ASGIConnection
 from litestar.enums import HttpMethod, ScopeType
@@ -47,9 +47,9 @@ class AuthenticationMiddleware(ASGIMiddleware):
         raise Problem(AUTHENTICATION_REQUIRED, "The credential is not valid here.", headers=CHALLENGE)
 
 
-async def enforce_access(connection: ASGIConnection, handler: BaseRouteHandler) -> None:
+async def enforce_access(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Guard of every route: compare what it declares with who is asking. OPTIONS tells methods and is open."""
-    if connection.scope["method"] == HttpMethod.OPTIONS:
+    if connection.scope.get("method") == HttpMethod.OPTIONS:
         return
     access: Access = handler.opt["access"]
     if access.demand is Demand.NOTHING:

@@ -32,10 +32,11 @@ async def running_services(
     """Open the ports, the queue and whatever plugins keep open; close them in reverse."""
     async with AsyncExitStack() as stack:
         stack.callback(services.tracing.shutdown)
-        services.ports = await stack.enter_async_context(
+        ports = await stack.enter_async_context(
             open_adapters(composition.bindings, given, partial(_observed, services))
         )
-        services.storage = services.ports["storage"]
+        services.ports.update(ports)
+        services.storage = ports["storage"]
         if not composition.config.is_production:
             await migrate_at_start(services.storage, composition.declarations.histories, logger.info)
         bell = open_bell(composition.config.bell, services.storage)

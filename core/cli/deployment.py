@@ -21,11 +21,15 @@ R = TypeVar("R")
 
 
 class Failure(click.ClickException):
-    """Ends a command with one sentence; exit code 1, or 78 where the configuration is at fault."""
+    """Ends a command with one sentence."""
 
-    def __init__(self, message: str, exit_code: int = 1) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
+    exit_code = 1
+
+
+class ConfigurationFailure(Failure):
+    """Ends a command with every fault of the configuration."""
+
+    exit_code = EX_CONFIG
 
 
 def composed() -> Composition:
@@ -33,7 +37,7 @@ def composed() -> Composition:
     try:
         return compose(None, os.environ)
     except ConfigurationError as error:
-        raise Failure(error.report(), EX_CONFIG) from None
+        raise ConfigurationFailure(error.report()) from None
 
 
 def run_async(work: Callable[[], Awaitable[R]]) -> R:

@@ -83,7 +83,7 @@ class _Call:
         self._allowed_in_unit = allowed_in_unit
 
     def check(self) -> None:
-        if not self._allowed_in_unit and open_unit.get(None):
+        if not self._allowed_in_unit and open_unit() is not None:
             raise PortCalledInUnitError(
                 f"{self._label} was called inside an open unit of work; commit the intent, call the port, "
                 "then record the outcome in a second unit"

@@ -1,7 +1,8 @@
 """A running application for tests: real adapters where it matters, fakes where they are handed in."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import httpx
 from litestar import Litestar
@@ -50,9 +51,31 @@ async def running_application(path: str, environ: Mapping[str, str]) -> AsyncIte
     """
     clock, mail = SettableClock(), RecordingMail()
     app = build_application(compose(path, environ), ports={"mail": mail}, clock=clock, works=False)
-    async with app.lifespan():
+    async with _within_one_task(app.lifespan()):
         worker = make_worker(app.state.services, signals=False)
         try:
             yield RunningApplication(app, worker, clock, mail)
         finally:
             await worker.close()
+
+
+@asynccontextmanager
+async def _within_one_task(context: AbstractAsyncContextManager[object]) -> AsyncIterator[None]:
+    """Enter and leave `context` in one task of its own: pytest tears a fixture down in another than it set up."""
+    entered, leaving = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        async with context:
+            entered.set()
+            await leaving.wait()
+
+    holder = asyncio.create_task(hold())
+    waiter = asyncio.create_task(entered.wait())
+    await asyncio.wait([holder, waiter], return_when=asyncio.FIRST_COMPLETED)
+    try:
+        if entered.is_set():
+            yield
+    finally:
+        waiter.cancel()
+        leaving.set()
+        await holder
