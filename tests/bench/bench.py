@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.database import Database
-from tests.bench.deployment import CREDENTIAL, READY, Deployment
+from tests.bench.deployment import CREDENTIAL, LIVE, Deployment
 from tests.bench.effort import Effort
 from tests.bench.peer_environment import PeerEnvironment
 from tests.bench.processes import Program
@@ -34,7 +34,7 @@ class Bench:
         self, name: str, deployment: Deployment, environment: Mapping[str, str] | None = None
     ) -> Iterator[Server]:
         """Serve a deployment."""
-        with serving(name, deployment.serve(environment), self.folder, READY, CREDENTIAL) as server:
+        with serving(name, deployment.serve(environment), self.folder, LIVE, CREDENTIAL) as server:
             yield server
 
     @contextmanager

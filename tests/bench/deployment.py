@@ -10,7 +10,8 @@ from tests.bench.servers import HOST, Launch
 
 ADMIN_KEY: Final = "an admin key that only the bench knows"
 CREDENTIAL: Final = {"X-API-Key": ADMIN_KEY}
-READY: Final = "/health/ready"
+LIVE: Final = "/health/live"
+"""What answers as soon as the application has started."""
 
 CONFIGURATION: Final = """
 profile = "production"
@@ -33,6 +34,7 @@ dsn = "{dsn}"
 
 [adapters.mail.smtp]
 host = "127.0.0.1"
+sender = "bench@example.org"
 """
 
 

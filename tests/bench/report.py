@@ -21,8 +21,9 @@ class Goal:
         return above and (self.at_most is None or self.value <= self.at_most)
 
     def __str__(self) -> str:
-        bounds = [f"≥ {self.at_least:g}"] * (self.at_least is not None)
-        bounds += [f"≤ {self.at_most:g}"] * (self.at_most is not None)
+        bounds = [
+            f"{sign} {bound:g}" for sign, bound in (("≥", self.at_least), ("≤", self.at_most)) if bound is not None
+        ]
         verdict = "pass" if self.passed else "MISS"
         return f"{verdict}  {self.label}: {self.value:.2f} {self.unit} (goal {' and '.join(bounds)})"
 
