@@ -20,6 +20,7 @@ from core.composition import Composition
 from core.faults import ConfigurationError, ConfigurationFault
 from core.http.admission import admit
 from core.http.body import StrictRequest
+from core.http.dependencies import resolve_in_order
 from core.http.guard import HttpGuard
 from core.http.headers import cors
 from core.http.health import Health, mark_started
@@ -89,6 +90,7 @@ def build_application(
     _check_routes(app, config.source)
     ParameterRules(app)
     unite_methods(app)
+    resolve_in_order(app)
     app.state.services = services
     app.state.metrics = services.metrics
     app.state.problems = registry
