@@ -7,7 +7,8 @@ from litestar import Controller, Response, post
 from litestar.params import JSONBody, QueryParameter
 
 from core.auth import Principal, scope
-from core.clock import Clock
+from core.clock import Clock, new_id
+from core.http.idempotent_steps import IdempotentSteps
 from core.http.injected import Injected
 from core.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from plugins.verification.insurance.schemas.enrichment import (
@@ -85,7 +86,7 @@ class InsuranceAdminController(Controller):
         settings: Injected[Settings],
     ) -> RegisteredNotification:
         """Register a mail that is sent on request, or from `send_after` on."""
-        return await notification.register(uow, clock, settings.insurance.message_domain, data)
+        return await notification.register(uow, clock, settings.insurance.message_domain, data, new_id())
 
 
 class InsuranceController(Controller):
@@ -131,13 +132,15 @@ class InsuranceController(Controller):
         *,
         data: JSONBody[NotificationSendIn],
         units: Injected[UnitOfWorkFactory],
+        steps: Injected[IdempotentSteps],
         mail: Injected[Mail],
         clock: Injected[Clock],
         settings: Injected[Settings],
         wait: Wait = False,
     ) -> Response[NotificationOut]:
         """Queue a mail; 202 while it is under way, 200 once it has been sent."""
-        answer = await notification.send(units, mail, clock, settings.insurance.message_domain, data, wait=wait)
+        sender = notification.Sender(units, steps, mail, clock, settings.insurance.message_domain)
+        answer = await sender.send(data, wait=wait)
         return Response(answer, status_code=HTTPStatus.OK if answer.sent else HTTPStatus.ACCEPTED)
 
 

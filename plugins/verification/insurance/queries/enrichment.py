@@ -17,6 +17,10 @@ CANDIDATES: Final = 300
 """How many descriptions are compared by similarity for one clause."""
 
 
+_PER_WORD: Final = 2
+"""`ts_rank` divided by the length: of equally many words in common, the shorter description resembles more."""
+
+
 class EnrichmentRow(msgspec.Struct, frozen=True):
     """A registered diagnosis."""
 
@@ -88,7 +92,7 @@ SYNONYMOUS: Final = Query(
 RESEMBLING: Final = Query(
     _codes()
     .where(IcdCode.document.op("@@")(_WORDS))
-    .order_by(func.ts_rank(IcdCode.document, _WORDS).desc(), IcdCode.code)
+    .order_by(func.ts_rank(IcdCode.document, _WORDS, _PER_WORD).desc(), IcdCode.code)
     .limit(CANDIDATES),
     into=IcdEntry,
 )

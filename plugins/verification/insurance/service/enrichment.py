@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from core.clock import Clock, new_id
-from core.http.problems import Fault, Problem
+from core.http.problems import VALIDATION_ERROR, Fault, Problem
 from core.unit_of_work import UnitOfWork
 from plugins.verification.insurance import problems
 from plugins.verification.insurance.queries import enrichment as queries
@@ -94,7 +94,7 @@ async def _registered(uow: UnitOfWork, data: EnrichmentIn) -> EnrichmentRow | No
     if way == "diagnosis":
         if data.hospital_name is None:
             fault = Fault("/hospital_name", "missing_field", "A diagnosis comes with its hospital.")
-            raise Problem(problems.AMBIGUOUS_REFERENCE, faults=[fault])
+            raise Problem(VALIDATION_ERROR, faults=[fault])
         return None
     if way == "claim_reference":
         row = await uow.fetch_one(queries.BY_REFERENCE, reference=data.claim_reference)

@@ -8,7 +8,7 @@ import msgspec
 
 from core.auth import Principal
 from core.clock import Clock, new_id
-from core.http.problems import Fault, Problem
+from core.http.problems import VALIDATION_ERROR, Fault, Problem
 from core.unit_of_work import UnitOfWork
 from plugins.verification.evidence import service as evidence
 from plugins.verification.insurance import problems
@@ -90,7 +90,7 @@ def _preview(data: PayoutIn) -> PayoutOut:
     if not data.dry_run:
         faults.append(Fault("/dry_run", "dry_run_required", "Figures without a registered payout are a dry run only."))
     if faults:
-        raise Problem(problems.AMBIGUOUS_REFERENCE, faults=faults)
+        raise Problem(VALIDATION_ERROR, faults=faults)
     given = {name: getattr(data, name) for name in _FIGURES if getattr(data, name) is not None}
     terms = Terms(**({"currency": "USD"} | given))
     return _answer(_compute(terms), terms, status="dry_run")
