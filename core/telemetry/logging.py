@@ -26,7 +26,7 @@ Render = Callable[[Mapping[str, Any]], bytes]
 
 _SERVERS: Final = ("uvicorn", "uvicorn.error", "granian", "_granian")
 _SERVERS_ACCESS: Final = ("uvicorn.access", "granian.access")
-_TALKATIVE: Final = ("saq", "botocore", "aiosmtplib", "httpx", "httpcore", "asyncio")
+_TALKATIVE: Final = ("saq", "botocore", "aiosmtplib", "httpx", "httpcore", "urllib3", "asyncio")
 """Libraries that log what they handle below warnings: arguments of jobs, addresses, headers."""
 
 _URGENT: Final = frozenset({"warning", "error", "critical"})
@@ -85,7 +85,7 @@ def to_json(event: Mapping[str, Any]) -> bytes:
     try:
         return _encoder.encode(event)
     except (TypeError, UnicodeEncodeError, OverflowError):  # lone surrogates and the like: logging never fails
-        return json.dumps(event, default=str).encode("ascii")
+        return json.dumps(event, default=str, ensure_ascii=False).encode("utf-8", "replace")
 
 
 class _Context:

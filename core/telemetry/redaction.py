@@ -25,7 +25,7 @@ _SECRET_VALUE: Final = re.compile(
     r"|(?P<userinfo>://[^\s/:@]*:)[^\s/@]+@"
     r"|(?P<parameter>(?:(?<=[?&])(?:code|state)|(?:password|passwd|secret|token|signature|credential|api_?key))=)"
     r"[^\s&\"']+"
-    r"|(?P<email>[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+)"
+    r"|(?P<email>[\w.!#$%&'*+^`{|}~-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+)"
     r"|(?P<ssn>\b\d{3}-\d{2}-\d{4}\b)"
     r"|(?P<pan>(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-]))",
     re.IGNORECASE,
@@ -73,7 +73,7 @@ def _redact(value: Any, depth: int) -> Any:
         return {str(name): _redact_field(name, inner, depth + 1) for name, inner in value.items()}
     if depth < _DEEPEST and isinstance(value, list | tuple | set | frozenset):
         return [_redact(inner, depth + 1) for inner in value]
-    return redact_text(repr(value))
+    return redact_text(f"{type(value).__qualname__}: {value}" if isinstance(value, BaseException) else repr(value))
 
 
 def _replacement(match: re.Match[str]) -> str:
