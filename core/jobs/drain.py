@@ -3,17 +3,13 @@
 import secrets
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from core.jobs.declare import Job
 from core.jobs.ledger import Ledger
 from core.jobs.outage import hang_up
 from core.jobs.runner import Runner
 from ports.storage import Storage
-
-TOO_MANY: Final = 10_000
-"""Jobs after which a drain gives up: some job must be enqueueing itself."""
-
 
 class Drain:
     """Claims, runs and settles without slots, bell or timers; keeps its connection until closed."""
@@ -25,23 +21,24 @@ class Drain:
         self._lease = lease
         self._ledger: Ledger | None = None
 
-    async def run(self, ahead: timedelta) -> int:
+    async def run(self, ahead: timedelta, limit: int) -> int:
         """Run every job that is due, or will be within `ahead`, those that they enqueue included; return how many.
 
         Raises:
-            RuntimeError: there was no end to it.
+            RuntimeError: more than `limit` jobs were due; some job must be enqueueing itself.
         """
         ledger = await self._open()
         await ledger.unpark(self._jobs)
         rooms = {job.lane: 1 for job in self._jobs.values()}
-        for ran in range(TOO_MANY):
-            claims = await ledger.claim(rooms, 1, ahead.total_seconds())
-            if not claims:
-                return ran
+        ran = 0
+        while claims := await ledger.claim(rooms, 1, ahead.total_seconds()):
+            if ran == limit:
+                raise RuntimeError(f"{limit} jobs ran and more are due; the next is {claims[0].name}")
             outcome = await self._runner.run(claims[0])
             if outcome is not None:
                 await ledger.settle([outcome])
-        raise RuntimeError(f"{TOO_MANY} jobs ran and more are due; the last was {claims[0].name}")
+            ran += 1
+        return ran
 
     async def close(self) -> None:
         """Close the connection."""

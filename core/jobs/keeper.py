@@ -21,6 +21,9 @@ from ports.storage import Storage
 POLL: Final = 1.0
 """Seconds between looks at the table when no bell rings."""
 
+CLOCK_GRAIN: Final = 0.002
+"""Seconds by which the loop's timers may run ahead of the database's clock."""
+
 
 def give_back(claim: Claim) -> Outcome:
     """Return the outcome of an attempt that does not count: the job is due again at once."""
@@ -63,8 +66,6 @@ class Keeper:
             self._lanes.leave(claim.lane)
         if outcome is not None:
             self._outcomes.append(outcome)
-            if outcome.state == "queued" and outcome.delay < POLL:
-                asyncio.get_running_loop().call_later(outcome.delay, self.hint)
         self._wake.set()
 
     def hint(self) -> None:
@@ -132,6 +133,9 @@ class Keeper:
         except BaseException:
             self._outcomes = batch + self._outcomes
             raise
+        for outcome in batch:
+            if outcome.state == "queued" and outcome.delay < POLL:
+                asyncio.get_running_loop().call_later(outcome.delay + CLOCK_GRAIN, self.hint)
 
     async def _claim(self, ledger: Ledger) -> None:
         free = sum(not waiter.done() for waiter in self._waiting)

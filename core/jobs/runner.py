@@ -120,10 +120,11 @@ class Runner:
             logger.warning("job overtaken, rolled back", duration_ms=took)
             return None
         outcome = outcome_of(claim, job, failure)
+        trace = None if isinstance(failure, Retry | Discard) else failure
         if outcome.state == "dead":
-            logger.error("job dead", duration_ms=took, exc_info=failure)
+            logger.error("job dead", duration_ms=took, reason=outcome.error, exc_info=trace)
         else:
-            logger.warning("job failed", duration_ms=took, again_in=outcome.delay, exc_info=failure)
+            logger.warning("job failed", duration_ms=took, reason=outcome.error, again_in=outcome.delay, exc_info=trace)
         if self._metrics:
             count = self._metrics.job_dead if outcome.state == "dead" else self._metrics.job_retried
             count(claim.name, seconds)

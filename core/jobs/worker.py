@@ -77,6 +77,7 @@ class Worker(saq.Worker[Context]):
         self._runner = Runner(declared.values(), injector, units, tracing or Tracing(), metrics)
         self._drain = Drain(storage, declared, self._runner, lease)
         self._bell = bell
+        self._stop_requested = False
         self._slots: set[asyncio.Task[Any] | None] = set()
         self._background: list[asyncio.Task[None]] = []
         self._durable = DurableQueue(storage, JobOutbox(declared.values(), bell), self._keeper)
@@ -96,15 +97,19 @@ class Worker(saq.Worker[Context]):
         await self.start()
 
     def request_stop(self) -> None:
-        """Stop as on the first signal; `run` returns when it is done."""
+        """Stop as on the first signal, also before `run` has got going; `run` returns when it is done."""
+        self._stop_requested = True
         self.event.set()
 
-    async def run_until_idle(self, *, ahead: timedelta = timedelta(0)) -> int:
+    async def run_until_idle(self, *, ahead: timedelta = timedelta(0), limit: int = 10_000) -> int:
         """Run what is due, or will be within `ahead`, one after the other until nothing is; return how many ran.
 
         For tests: needs no started worker, and `close` afterwards.
+
+        Raises:
+            RuntimeError: more than `limit` jobs were due; some job must be enqueueing itself.
         """
-        return await self._drain.run(ahead)
+        return await self._drain.run(ahead, limit)
 
     async def close(self) -> None:
         """Release what `run_until_idle` keeps."""
@@ -132,6 +137,8 @@ class Worker(saq.Worker[Context]):
         return []
 
     async def _open(self, _context: Context) -> None:
+        if self._stop_requested:
+            self.event.set()
         loop = asyncio.get_running_loop()
         for signal_number in self.SIGNALS:
             loop.add_signal_handler(signal_number, self._on_signal)

@@ -1,0 +1,131 @@
+"""A workshop: a real database with the table of jobs, and workers over it."""
+
+import asyncio
+import importlib.util
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from adapters.storage.asyncpg_storage import AsyncpgStorage
+from core.jobs.bell import Bell, SilentBell
+from core.jobs.declare import Job
+from core.jobs.ledger import Ledger
+from core.jobs.outbox import JobOutbox
+from core.jobs.runner import JobContext
+from core.jobs.worker import Worker
+from core.unit_of_work import UnitOfWork, UnitOfWorkFactory
+
+ROOT = Path(__file__).parents[2]
+EFFECTS = "CREATE TABLE effects (job uuid, attempt integer, note text, at timestamptz DEFAULT clock_timestamp())"
+
+
+def schema() -> Iterable[str]:
+    """Return the statements that make a database ready for jobs."""
+    revision = _revision()
+    return ("CREATE SCHEMA core", revision.JOBS, *revision.INDEXES, EFFECTS)
+
+
+def _revision() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("core_0001", ROOT / "migrations/core/0001_jobs.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Workshop:
+    """One database, its jobs, and whatever the test declares."""
+
+    def __init__(self, storage: AsyncpgStorage, connection: asyncpg.Connection) -> None:
+        self.storage = storage
+        self.connection = connection
+        self.bell: Bell = SilentBell()
+        self.use()
+
+    def use(self, *jobs: Job[Any], bell: Bell | None = None) -> None:
+        """Declare these jobs, and have commits ring this bell."""
+        self.bell = bell or self.bell
+        self.jobs = jobs
+        self.outbox = JobOutbox(jobs, self.bell)
+        self.units = UnitOfWorkFactory(self.storage, self.outbox)
+
+    async def enqueue(self, job: Job[Any], payload: msgspec.Struct, **options: Any) -> UUID | None:
+        async with self.units() as uow:
+            return await uow.enqueue(job, payload, **options)
+
+    def bind(self, job: Job[Any]) -> Callable[[JobContext], dict[str, Any]]:
+        """Inject by name: what differs from attempt to attempt, and this workshop's units."""
+        return lambda context: {
+            name: self.units if name == "units" else getattr(context, name) for name in job.parameters
+        }
+
+    def worker(self, **options: Any) -> Worker:
+        defaults = {"units": self.units, "signals": False, "grace": 5.0}
+        return Worker(self.storage, self.jobs, self, self.bell, **(defaults | options))
+
+    @asynccontextmanager
+    async def working(self, **options: Any) -> AsyncIterator[Worker]:
+        worker = self.worker(**options)
+        running = asyncio.create_task(worker.run())
+        try:
+            yield worker
+        finally:
+            worker.request_stop()
+            async with asyncio.timeout(20):
+                await running
+
+    async def drain(self, *, ahead: timedelta = timedelta(0), limit: int = 1000) -> int:
+        worker = self.worker()
+        try:
+            return await worker.run_until_idle(ahead=ahead, limit=limit)
+        finally:
+            await worker.close()
+
+    @asynccontextmanager
+    async def ledger(self, number: int = 1, lease: float = 30.0) -> AsyncIterator[Ledger]:
+        """The connection of a worker, without the worker."""
+        ledger = await Ledger.open(self.storage, number, lease)
+        assert ledger is not None
+        try:
+            yield ledger
+        finally:
+            with suppress(asyncpg.PostgresError, OSError):
+                await ledger.connection.close()
+
+    async def row(self, job_id: UUID | None) -> asyncpg.Record:
+        return await self.connection.fetchrow("SELECT * FROM core.jobs WHERE id = $1", job_id)
+
+    async def states(self) -> dict[str, int]:
+        rows = await self.connection.fetch("SELECT state, count(*) FROM core.jobs GROUP BY state")
+        return {row["state"]: row["count"] for row in rows}
+
+    async def effects(self) -> list[str]:
+        return [row["note"] for row in await self.connection.fetch("SELECT note FROM effects ORDER BY at")]
+
+    async def in_state(self, state: str, count: int = 1) -> None:
+        """Return as soon as `count` jobs are in this state."""
+
+        async def reached() -> bool:
+            return (await self.states()).get(state, 0) >= count
+
+        await until(reached)
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 15.0) -> None:
+    """Return as soon as `condition` holds."""
+    async with asyncio.timeout(seconds):
+        while not await condition():
+            await asyncio.sleep(0.01)
+
+
+async def note(uow: UnitOfWork, text: str) -> None:
+    """Have an effect in the database."""
+    await (await uow.connection()).execute("INSERT INTO effects (note) VALUES ($1)", text)
