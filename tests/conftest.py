@@ -1,0 +1,31 @@
+"""What holds for every test: the configuration under test, no network but loopback, and no skips in CI."""
+
+import os
+
+import pytest
+
+skipped: list[str] = []
+
+
+@pytest.fixture(scope="session")
+def hexastar_environ() -> dict[str, str]:
+    """Every plugin of the house, as a deployment for tests composes it."""
+    return {"HEXASTAR__PLUGINS__ENABLED": '["verification"]'}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note what was skipped."""
+    if report.skipped:
+        skipped.append(report.nodeid)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run in CI that skipped something: everything is to be there."""
+    if skipped and os.environ.get("CI") and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say why the run failed."""
+    if skipped and os.environ.get("CI"):
+        terminalreporter.write_line(f"{len(skipped)} skipped in CI, where nothing may be: {', '.join(skipped)}", red=True)

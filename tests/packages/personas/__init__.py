@@ -1,0 +1,1 @@
+"""Principals for tests: a bearer token that names who one is and what one may do."""
