@@ -34,7 +34,7 @@ from core.http.recording import RecordedResponse, recordable
 from core.http.unit_of_work import provide_unit_of_work
 from core.http.values import PARAMETER_DECODERS
 from core.injection import Services
-from core.lifespan import freeze_collector, running_services, watching_the_loop, working
+from core.lifespan import freeze_collector, running_services, working
 from core.plugins import Plugin
 from core.telemetry.access_log import AccessLog
 from core.telemetry.entry import TelemetryMiddleware
@@ -176,7 +176,6 @@ def _lifespan(
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         async with (
             running_services(services, composition, ports),
-            watching_the_loop(services),
             working(services) if works_here else nullcontext(),
         ):
             freeze_collector()

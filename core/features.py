@@ -1,6 +1,8 @@
 """The core's own features, registered through the same hooks as everybody else's; its settings are the whole Config."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +15,7 @@ from core.authentication import admin_key_authenticator
 from core.config import Config
 from core.hookspecs import hookimpl
 from core.http import health, idempotency, problem_pages, problem_types, rate_limit, service
+from core.http.health import HealthCheck
 from core.http.problems import ProblemType
 from core.injection import Services
 from core.jobs.declare import Job
@@ -73,3 +76,36 @@ def register_migrations() -> Path:
 def register_authenticators(settings: Config) -> dict[str, Callable[[Services], Authenticator]]:
     """Accept the admin key in X-API-Key."""
     return {"api_key": lambda _: admin_key_authenticator(admin_key(settings))}
+
+
+@hookimpl
+def register_health_checks() -> Sequence[HealthCheck]:
+    """Ask after the database and its migrations."""
+    return [
+        HealthCheck("database", lambda services: services.storage.ping()),
+        HealthCheck("migrations", _require_current_migrations),
+    ]
+
+
+@hookimpl
+def register_lifespan() -> Sequence[Callable[[Services], AbstractAsyncContextManager[None]]]:
+    """Watch the event loop while the application runs."""
+    return [_watching_the_loop]
+
+
+async def _require_current_migrations(services: Services) -> None:
+    behind = [status.owner for status in await services.migrator.status() if not status.is_current]
+    if behind:
+        raise RuntimeError(f"migrations are due for {', '.join(behind)}: run `litestar database upgrade`")
+
+
+@asynccontextmanager
+async def _watching_the_loop(services: Services) -> AsyncIterator[None]:
+    """Measure how late the event loop wakes its sleepers, while the application runs."""
+    task = asyncio.create_task(services.metrics.watch_loop(), name="hexastar-loop-watch")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

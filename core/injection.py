@@ -15,6 +15,7 @@ from core.jobs.bell import Bell
 from core.jobs.declare import Job
 from core.jobs.outbox import JobOutbox
 from core.jobs.runner import JobContext
+from core.migrations import Migrator
 from core.telemetry.metrics import Metrics
 from core.telemetry.tracing import open_tracing
 from core.unit_of_work import UnitOfWorkFactory
@@ -34,6 +35,7 @@ class Services:
     units: UnitOfWorkFactory
     outbox: JobOutbox
     bell: Bell
+    migrator: Migrator
 
     def __init__(
         self, config: Config, clock: Clock, plugin_settings: Mapping[str, msgspec.Struct], *, version: str = ""

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from core.injection import JobInjector, Services
 from core.jobs.bell import open_bell
 from core.jobs.outbox import JobOutbox
 from core.jobs.worker import Worker
-from core.migrations import migrate_at_start
+from core.migrations import Migrator
 from core.telemetry.ports import traced_port
 from core.unit_of_work import UnitOfWorkFactory
 
@@ -37,8 +37,9 @@ async def running_services(
         )
         services.ports.update(ports)
         services.storage = ports["storage"]
-        if not composition.config.is_production:
-            await migrate_at_start(services.storage, composition.declarations.histories, logger.info)
+        services.migrator = await asyncio.to_thread(Migrator, services.storage, composition.declarations.histories)
+        if not composition.config.is_production and not await services.migrator.is_current():
+            await services.migrator.upgrade(logger.info)
         bell = open_bell(composition.config.bell, services.storage)
         stack.push_async_callback(bell.close)
         services.bell = bell
@@ -83,18 +84,6 @@ async def working(services: Services) -> AsyncIterator[None]:
     finally:
         worker.request_stop()
         await task
-
-
-@asynccontextmanager
-async def watching_the_loop(services: Services) -> AsyncIterator[None]:
-    """Measure how late the event loop wakes its sleepers, while the application runs."""
-    task = asyncio.create_task(services.metrics.watch_loop(), name="hexastar-loop-watch")
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 def freeze_collector() -> None:

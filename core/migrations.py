@@ -4,7 +4,6 @@ Alembic runs them; this module finds the histories, orders them, holds the lock,
 version tables are `core.alembic_version_<owner>`. Nothing of Alembic is imported until there is something to do.
 """
 
-import asyncio
 import io
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -143,8 +142,9 @@ class Migrator:
         raise LookupError(f"{owner!r} has no history; known: {', '.join(self._heads)}")
 
     async def _current(self) -> dict[str, str]:
-        connection = await self._storage.connect(application_name="hexastar-migrations")
+        transaction = self._storage.transaction()
         try:
+            connection = await transaction.connection()
             wanted = [f"alembic_version_{owner}" for owner in self._heads]
             rows = await connection.fetch(
                 "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace('core') AND relname = ANY($1)",
@@ -159,7 +159,7 @@ class Migrator:
             )
             return {row["owner"]: row["version_num"] for row in await connection.fetch(union)}
         finally:
-            await connection.close()
+            await transaction.rollback()
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncConnection]:
@@ -211,10 +211,3 @@ class Migrator:
         config.set_main_option("path_separator", "newline")
         config.attributes.update(owner=history.owner, schema=history.schema, connection=connection, metadata=metadata)
         return config
-
-
-async def migrate_at_start(storage: Storage, histories: Sequence[History], note: Callable[[str], None]) -> None:
-    """Bring the database up to date where it is not; costs one query where it is."""
-    migrator = await asyncio.to_thread(Migrator, storage, histories)
-    if not await migrator.is_current():
-        await migrator.upgrade(note)
