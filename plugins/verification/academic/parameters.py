@@ -15,6 +15,7 @@ Program = Annotated[str, QueryParameter(pattern=PROGRAM_PATTERN, description="Th
 Category = Annotated[
     str | None, QueryParameter(pattern=CATEGORY_PATTERN, description="The category; the student's own where absent.")
 ]
+OnlyCategory = Annotated[str | None, QueryParameter(pattern=CATEGORY_PATTERN, description="Only this category.")]
 
 RollNumber = Annotated[str, QueryParameter(pattern=LINE, max_length=64, description="The roll number.")]
 CertificateNumber = Annotated[str, QueryParameter(pattern=LINE, max_length=64, description="The certificate.")]

@@ -11,10 +11,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.types import Integer
 
-from plugins.verification.academic.rules import eligibility_rule as rules
+from plugins.verification.academic.rules import eligibility_rule, merit_rule
 from plugins.verification.academic.rules.eligibility_rule import CategoryRule, Requirements
 from plugins.verification.academic.rules.merit_rule import MeritOptions
-from plugins.verification.academic.rules.records import Record
+from plugins.verification.academic.rules.records import LEVELS, Record
 from plugins.verification.academic.schemas import EligibilityRuleOut, MeritRuleOut
 from plugins.verification.academic.tables import AcademicRecord, EligibilityRule, MeritRule, StudentSeed
 from ports.storage import Command, Query
@@ -41,6 +41,14 @@ class FoundRecord(Record, frozen=True, kw_only=True):
     date_of_birth: date | None
 
 
+class ApplicantRecord(Record, frozen=True, kw_only=True):
+    """A record together with what ranks the student whom it belongs to."""
+
+    student_id: str
+    date_of_birth: date | None
+    category: str
+
+
 class EligibilityRuleRow(msgspec.Struct, frozen=True, kw_only=True):
     """An eligibility rule as decisions need it."""
 
@@ -52,9 +60,9 @@ class EligibilityRuleRow(msgspec.Struct, frozen=True, kw_only=True):
     effective_to: date | None
 
     @property
-    def rule(self) -> rules.EligibilityRule:
+    def rule(self) -> eligibility_rule.EligibilityRule:
         """The rule's document."""
-        return rules.EligibilityRule(
+        return eligibility_rule.EligibilityRule(
             self.program, self.requirements, self.category_specific, self.effective_from, self.effective_to
         )
 
@@ -66,6 +74,12 @@ class MeritRuleRow(msgspec.Struct, frozen=True, kw_only=True):
     weightage: dict[str, Decimal]
     options: MeritOptions
     version: int
+
+    @property
+    def rule(self) -> merit_rule.MeritRule:
+        """The rule's document. JSONB keeps no order of keys, so the components stand in that of an education."""
+        ordered: dict[str, Decimal] = {level: self.weightage[level] for level in LEVELS if level in self.weightage}
+        return merit_rule.MeritRule(self.program, ordered, self.options)
 
 
 RECORD_COLUMNS: Final = tuple(getattr(AcademicRecord, name) for name in Record.__struct_fields__)
@@ -115,6 +129,16 @@ BY_ROLL_NUMBER: Final = Query(
 )
 BY_CERTIFICATE: Final = Query(
     _found().where(AcademicRecord.certificate_number == bindparam("certificate_number")), into=FoundRecord
+)
+
+_CATEGORY: Final = bindparam("category", type_=Text)
+
+APPLICANTS: Final = Query(
+    select(*RECORD_COLUMNS, StudentSeed.student_id, StudentSeed.date_of_birth, StudentSeed.category)
+    .join(StudentSeed, StudentSeed.id == AcademicRecord.student_seed_id)
+    .where(or_(_CATEGORY.is_(None), StudentSeed.category == _CATEGORY))
+    .order_by(StudentSeed.student_id),
+    into=ApplicantRecord,
 )
 
 ELIGIBILITY_RULE: Final = Query(

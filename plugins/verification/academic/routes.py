@@ -1,8 +1,10 @@
-"""The routes of academic admission: three to register, two that verify claims, two that decide about a student."""
+"""The routes of academic admission: three to register, two that verify claims, three that judge students."""
 
+import asyncio
 from typing import Any
 
-from litestar import Response, Router, get, post
+from litestar import Request, Response, Router, get, post
+from litestar.di import Provide
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
@@ -10,13 +12,17 @@ from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 from core.auth import PUBLIC, Principal, scope
 from core.clock import Clock
 from core.http.injected import Injected
+from core.http.pagination import DEFAULT_LIMIT, Cursor, Cursors, Limit, Page, with_links
+from core.injection import Services
+from core.keys import key_ring
 from core.unit_of_work import UnitOfWork
 from plugins.verification.academic import parameters as query
 from plugins.verification.academic import schemas
 from plugins.verification.academic.rules.claims import Claims
-from plugins.verification.academic.service import admission_rules, claims, decisions, students
+from plugins.verification.academic.service import admission_rules, claims, decisions, standings, students
 from plugins.verification.evidence.parameters import AsOf
 from plugins.verification.settings import Settings
+from ports.storage import Storage
 
 
 @post(
@@ -137,6 +143,28 @@ async def calculate_merit(
     )
 
 
+@get("/merit-list", summary="List a program's applicants by merit")
+async def merit_list(
+    request: Request[Any, Any, Any],
+    storage: Injected[Storage],
+    clock: Injected[Clock],
+    cursors: Injected[Cursors],
+    program: query.Program,
+    category: query.OnlyCategory = None,
+    as_of: AsOf = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Response[Page[schemas.StandingOut]]:
+    """Rank everybody who has what the program's merit rule demands, best first."""
+    question = standings.Question(program=program, category=category, as_of=as_of)
+    return with_links(request, await standings.merit_list(storage, clock, cursors, question, cursor, limit))
+
+
+async def provide_cursors(services: Injected[Services]) -> Cursors:
+    """Return what signs and reads the cursors of the list."""
+    return Cursors(await asyncio.to_thread(lambda: key_ring(services.config).keys("academic cursors")))
+
+
 def academic_routes(settings: Settings) -> Router:
     """Return the routes of academic admission; reads are open where the settings say so."""
     handlers: list[Any] = [
@@ -147,10 +175,12 @@ def academic_routes(settings: Settings) -> Router:
         verify_certificate,
         check_eligibility,
         calculate_merit,
+        merit_list,
     ]
     return Router(
         path="/api/v1/academic",
         route_handlers=handlers,
+        dependencies={"cursors": Provide(provide_cursors, use_cache=True)},
         opt={"access": PUBLIC if settings.open_reads else scope("verification:read")},
         tags=["academic"],
     )

@@ -206,3 +206,12 @@ class MeritAnswer(msgspec.Struct, frozen=True, kw_only=True):
     bonuses: list[Adjustment] | UnsetType = UNSET
     deductions: list[Adjustment] | UnsetType = UNSET
     tie_break_key: list[str | None] | UnsetType = UNSET
+
+
+class StandingOut(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a merit list. The rank is dense; whoever is equal in the whole tie-break chain shares it."""
+
+    rank: int
+    student_id: str
+    merit: Decimal
+    tie_break_key: list[str | None]

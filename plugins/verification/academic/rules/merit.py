@@ -7,14 +7,22 @@ Golden figure (UVAS's published rule, four decimals and no rounding): 900 of 110
 24.5454 + 68.1081 = 92.6535.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
+from typing import Self
 
 import msgspec
 
 from plugins.verification.academic.rules.merit_rule import FULL, MeritOptions, MeritRule, tie_breaker, weights
-from plugins.verification.academic.rules.records import WIDE, percentage, truncate
+from plugins.verification.academic.rules.records import (
+    WIDE,
+    Record,
+    best_records,
+    gap_years,
+    percentage,
+    truncate,
+)
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +41,24 @@ class Contender(msgspec.Struct, frozen=True, kw_only=True):
     category: str
     gap_years: int | None
     marks: Mapping[str, Mark]
+
+    @classmethod
+    def of(
+        cls, records: Iterable[Record], *, student_id: str, date_of_birth: date | None, category: str, as_of: date
+    ) -> Self:
+        """Return the student who holds `records`, with the marks that count on `as_of`: the best of each level."""
+        best = best_records(records, as_of)
+        marks: dict[str, Mark] = {
+            level: Mark(obtained=held.marks_obtained, total=held.total_marks, source=str(held.id))
+            for level, held in best.items()
+        }
+        return cls(
+            student_id=student_id,
+            date_of_birth=date_of_birth,
+            category=category,
+            gap_years=gap_years(best, as_of),
+            marks=marks,
+        )
 
 
 class Component(msgspec.Struct, frozen=True, kw_only=True):

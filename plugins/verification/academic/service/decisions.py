@@ -1,7 +1,6 @@
 """Deciding about a student: eligibility and merit."""
 
 from datetime import date
-from decimal import Decimal
 from typing import Final
 
 import msgspec
@@ -21,9 +20,9 @@ from plugins.verification.academic.problems import (
 from plugins.verification.academic.queries import ELIGIBILITY_RULE, MERIT_RULE, RECORDS, STUDENT, StudentRow
 from plugins.verification.academic.rules.eligibility import Eligibility, evaluate
 from plugins.verification.academic.rules.eligibility_checks import Applicant
-from plugins.verification.academic.rules.merit import ComponentMissing, Contender, Mark, Merit, calculate
+from plugins.verification.academic.rules.merit import ComponentMissing, Contender, Merit, calculate
 from plugins.verification.academic.rules.merit_rule import MeritRule
-from plugins.verification.academic.rules.records import LEVELS, Record, awaited_levels, best_records, gap_years
+from plugins.verification.academic.rules.records import Record, awaited_levels
 from plugins.verification.academic.schemas import EligibilityAnswer, MeritAnswer
 from plugins.verification.academic.service.refusals import refusal
 from plugins.verification.evidence.service import attest, record, resolve_as_of
@@ -93,17 +92,14 @@ async def calculate_merit(
         raise refusal(RULES_NOT_FOUND, "?program", "The program has no merit rule.")
     if require_eligible:
         await _demand_eligibility(uow, candidate, question.program)
-    # JSONB keeps no order of keys; components are told in the order of an education.
-    weightage: dict[str, Decimal] = {level: row.weightage[level] for level in LEVELS if level in row.weightage}
-    rule = MeritRule(row.program, weightage, row.options)
-    merit = _merit(rule, candidate)
+    merit = _merit(row.rule, candidate)
     answer = MeritAnswer(
         student_id=question.student_id,
         program=question.program,
         category=candidate.category,
         merit=merit.merit,
         rule_version=row.version,
-        precision=rule.options.precision,
+        precision=row.options.precision,
         verification=attest(
             clock, began_at, as_of=candidate.as_of, outcome="found", source=SOURCE, source_type="aggregate"
         ),
@@ -142,16 +138,12 @@ async def _demand_eligibility(uow: UnitOfWork, candidate: _Candidate, program: s
 
 
 def _merit(rule: MeritRule, candidate: _Candidate) -> Merit:
-    best = best_records(candidate.records, candidate.as_of)
-    contender = Contender(
+    contender = Contender.of(
+        candidate.records,
         student_id=candidate.student.student_id,
         date_of_birth=candidate.student.date_of_birth,
         category=candidate.category,
-        gap_years=gap_years(best, candidate.as_of),
-        marks={
-            level: Mark(obtained=held.marks_obtained, total=held.total_marks, source=str(held.id))
-            for level, held in best.items()
-        },
+        as_of=candidate.as_of,
     )
     try:
         return calculate(rule, contender)
