@@ -61,7 +61,7 @@ class MeritRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     program: Program
     weightage: dict[str, Decimal]
-    options: MeritOptions = MeritOptions()
+    options: MeritOptions = msgspec.field(default_factory=MeritOptions)
 
 
 class TieBreaker(msgspec.Struct, frozen=True):
