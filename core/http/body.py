@@ -57,8 +57,8 @@ def decode_body(body: bytes, annotation: Any) -> Any:
 
 def does_not_fit(value: Any, annotation: Any, error: msgspec.ValidationError) -> Problem:
     """Return the refusal of `value`, all of whose faults are named."""
-    found = list(schema_faults(value, annotation)) or [name_fault(_place_of(error), annotation, error)]
-    return _refusal(VALIDATION_ERROR, None, found)
+    found = list(islice(schema_faults(value, annotation), MAX_FAULTS + 1))
+    return _refusal(VALIDATION_ERROR, None, found or [name_fault(_place_of(error), annotation, error)])
 
 
 def _malformed(detail: str, faults: Iterable[Fault]) -> Problem:

@@ -7,7 +7,6 @@ says whether the application has come up. Checks tell no details: those are in t
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from http import HTTPStatus
 from typing import Any, Final, Literal
 
 import msgspec
@@ -15,7 +14,8 @@ from litestar import Litestar, Request, get
 from litestar.handlers import HTTPRouteHandler
 
 from core.auth import PUBLIC
-from core.http.problems import Fault, Problem, ProblemType
+from core.http.problem_types import NOT_READY
+from core.http.problems import Fault, Problem
 from core.injection import Services
 
 logger = logging.getLogger(__name__)
@@ -24,13 +24,6 @@ CHECK_SECONDS: Final = 2.0
 """How long a dependency may take to answer before it counts as failing."""
 
 STATE_KEY: Final = "health"
-
-NOT_READY: Final = ProblemType(
-    "not_ready",
-    HTTPStatus.SERVICE_UNAVAILABLE,
-    "This process cannot serve requests now",
-    "`errors` names the required checks that fail.",
-)
 
 
 class HealthCheck(msgspec.Struct, frozen=True):

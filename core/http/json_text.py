@@ -118,7 +118,7 @@ def _faults_in(value: Any, pointer: str, allowed: int) -> Iterator[Fault]:
         for key, item in items:
             place = pointer + token(_printable(key))
             if key in seen:
-                yield Fault(place, "duplicate_key", f"The key {_printable(key)!r} appears more than once.")
+                yield Fault(place, "duplicate_key", "This key appears more than once in its object.")
             seen.add(key)
             yield from _faults_in_string(key, place)
             yield from _faults_in(item, place, allowed - 1)

@@ -17,11 +17,10 @@ from litestar.exceptions import ValidationException
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
-from core.faults import did_you_mean
 from core.http import problem_types as kinds
 from core.http.fault_codes import name_fault
 from core.http.problems import VALIDATION_ERROR, Fault, Problem
-from core.http.schema_faults import bare, token
+from core.http.schema_faults import MAX_NAME, bare, token, unknown
 from core.http.values import decode_value
 
 MAX_PARAMETERS: Final = 100
@@ -100,13 +99,11 @@ def _query_faults(pairs: list[tuple[str, str]], known: dict[str, Parameter]) -> 
     for name, value in pairs:
         parameter = known.get(name)
         if parameter is None and name not in seen:
-            hint = did_you_mean(name, known)
-            message = f"There is no parameter {name!r} here" + (f": {hint}" if hint else ".")
-            yield Fault(f"?{name}", "unknown_parameter", message)
+            yield Fault(f"?{name[:MAX_NAME]}", "unknown_parameter", unknown(name, known, "parameter"))
         if parameter is not None and name in seen and not parameter.repeatable:
             yield Fault(f"?{name}", "repeated_parameter", f"The parameter {name} may be given once.")
         if "\0" in value:
-            yield Fault(f"?{name}", "nul_character", "NUL characters are refused.")
+            yield Fault(f"?{name[:MAX_NAME]}", "nul_character", "NUL characters are refused.")
         seen.add(name)
 
 

@@ -196,6 +196,12 @@ SERVICE_UNAVAILABLE: Final = ProblemType(
     "A service that we depend on is away",
     "Nothing was done. Wait as long as `Retry-After` says and try again.",
 )
+NOT_READY: Final = ProblemType(
+    "not_ready",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "This process cannot serve requests now",
+    "`errors` names the required checks that fail.",
+)
 
 ALL: Final = (
     VALIDATION_ERROR,

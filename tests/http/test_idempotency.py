@@ -5,20 +5,19 @@ from typing import Any
 
 import msgspec
 import pytest
-from litestar import Request, Response, post
+from litestar import Response, post
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency, Provide
 from litestar.params import JSONBody, MultipartBody
 from sqlalchemy import text
 
 from core.auth import Principal
-from core.clock import new_id
+from core.clock import SystemClock, new_id
 from core.http.idempotency import prune_idempotency_keys
 from core.http.idempotent_steps import IdempotentSteps
-from core.http.problem_types import CONFLICT, UNPROCESSABLE
+from core.http.problem_types import UNPROCESSABLE
 from core.http.problems import Problem, ProblemType
 from core.jobs.declare import Tick
-from core.clock import SystemClock
 from core.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from ports.errors import Unavailable
 
@@ -222,7 +221,8 @@ async def test_expired_keys_are_pruned(client: Any, units: UnitOfWorkFactory) ->
     await client.post("/api/v1/pure", json={"note": "a"}, headers=ALICE)
     await client.post("/api/v1/pure", json={"note": "a"}, headers={**ALICE, "X-As": "bob"})
     async with units() as uow:
-        expire = "UPDATE core.idempotency_keys SET expires_at = now() WHERE scope = (SELECT min(scope) FROM core.idempotency_keys)"
+        oldest = "(SELECT min(created_at) FROM core.idempotency_keys)"
+        expire = f"UPDATE core.idempotency_keys SET expires_at = now() WHERE created_at = {oldest}"
         await (await uow.connection()).execute(expire)
     async with units() as uow:
         await prune_idempotency_keys(Tick(SystemClock().now()), uow=uow)
