@@ -1,0 +1,350 @@
+"""Notifications through HTTP and the worker: queued, sent once, retried, and never blindly repeated."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from core.testing.fakes import RecordingMail, SettableClock
+from core.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from plugins.verification.insurance.service import deadlines, delivery, dispatch
+from plugins.verification.insurance.settings import InsuranceSettings
+from ports.errors import OutcomeUnknown, Rejected, Unavailable
+
+REGISTER = "/api/v1/insurance/admin/notification"
+SEND = "/api/v1/insurance/notification/send"
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+RunJobs = Callable[..., Awaitable[int]]
+
+
+def notice(**changes: object) -> dict[str, object]:
+    return {"recipient_email": "ana@example.com", "subject": "Your claim", "message": "It is paid."} | changes
+
+
+async def status_of(units: UnitOfWorkFactory) -> tuple[str, int, str | None]:
+    async with units() as uow:
+        row = await (await uow.connection()).fetchrow(
+            "SELECT status, attempts, last_error FROM verification.notification_requests"
+        )
+    assert row is not None
+    return row["status"], row["attempts"], row["last_error"]
+
+
+async def test_a_notification_is_registered_and_waits(
+    admin_client: httpx.AsyncClient, mail: RecordingMail, run_jobs: RunJobs
+) -> None:
+    answer = await admin_client.post(REGISTER, json=notice(recipient_email="Ana@EXAMPLE.com"))
+    assert answer.status_code == 201
+    body = answer.json()
+    assert (body["sent"], body["status"], body["recipient_email"]) == (False, "pending", "Ana@example.com")
+    await run_jobs()
+    assert mail.messages == []
+
+
+@pytest.mark.parametrize("route", [REGISTER, SEND])
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"subject": "Hi\r\nBcc: x@y.org"}, "header_injection"),
+        ({"subject": "=?UTF-8?Q?=0A?=Bcc: x@y.org"}, "header_injection"),
+        ({"subject": ""}, None),
+        ({"subject": "x" * 256}, None),
+        ({"message": ""}, None),
+        ({"message": "x" * 20001}, None),
+        ({"recipient_email": "a@b"}, "invalid_email"),
+        ({"recipient_email": "a@localhost"}, "invalid_email"),
+        ({"recipient_email": "a..b@x.com"}, "invalid_email"),
+        ({"recipient_email": "a@x.com\r\nBcc: b@x.com"}, "header_injection"),
+        ({"recipient_email": "a" * 250 + "@x.com"}, "invalid_email"),
+        ({"send_after": "tomorrow"}, None),
+    ],
+)
+async def test_what_cannot_be_mailed_is_refused(
+    admin_client: httpx.AsyncClient, route: str, changes: dict[str, object], code: str | None
+) -> None:
+    answer = await admin_client.post(route, json=notice(**changes))
+    assert answer.status_code == 400, answer.text
+    assert code is None or answer.json()["code"] == code
+
+
+async def test_an_international_domain_is_accepted_and_sent_in_ascii(
+    admin_client: httpx.AsyncClient, mail: RecordingMail, run_jobs: RunJobs
+) -> None:
+    body = (await admin_client.post(REGISTER, json=notice(recipient_email="ana@bücher.example"))).json()
+    assert body["recipient_email"] == "ana@bücher.example"
+    await admin_client.post(SEND, json={"notification_id": body["id"]})
+    await run_jobs()
+    assert mail.messages[0].recipients == ("ana@xn--bcher-kva.example",)
+
+
+async def test_sending_is_queued_then_done_then_answered_as_done(
+    admin_client: httpx.AsyncClient, mail: RecordingMail, run_jobs: RunJobs
+) -> None:
+    registered = (await admin_client.post(REGISTER, json=notice())).json()
+    request = {"notification_id": registered["id"]}
+    queued = await admin_client.post(SEND, json=request)
+    assert (queued.status_code, queued.json()) == (
+        202, {"notification_id": registered["id"], "status": "queued", "sent": False},
+    )  # fmt: skip
+    await admin_client.post(SEND, json=request)
+    await run_jobs()
+    assert [(m.recipients, m.subject, m.text) for m in mail.messages] == [
+        (("ana@example.com",), "Your claim", "It is paid.")
+    ]
+    assert mail.messages[0].message_id.startswith(f"<{registered['id']}@")
+    done = await admin_client.post(SEND, json=request)
+    assert (done.status_code, done.json()["sent"], done.json()["already_sent"]) == (200, True, True)
+    assert done.json()["sent_at"].endswith("Z")
+
+
+async def test_a_mail_given_here_is_sent_once_for_one_key(
+    admin_client: httpx.AsyncClient, mail: RecordingMail, run_jobs: RunJobs
+) -> None:
+    headers = {"Idempotency-Key": "once"}
+    first = await admin_client.post(SEND, json=notice(), headers=headers)
+    again = await admin_client.post(SEND, json=notice(), headers=headers)
+    assert (first.status_code, again.content) == (202, first.content)
+    await run_jobs()
+    assert len(mail.messages) == 1
+
+
+async def test_waiting_answers_once_it_is_sent(admin_client: httpx.AsyncClient, mail: RecordingMail) -> None:
+    answer = await admin_client.post(SEND, params={"wait": "true"}, json=notice())
+    assert (answer.status_code, answer.json()["status"], answer.json()["sent"]) == (200, "sent", True)
+    assert len(mail.messages) == 1
+
+
+async def test_waiting_for_a_mail_system_that_is_away_answers_503_and_the_job_goes_on(
+    admin_client: httpx.AsyncClient, mail: RecordingMail, clock: SettableClock, run_jobs: RunJobs
+) -> None:
+    mail.fail_with(Unavailable("no route"))
+    headers = {"Idempotency-Key": "patience"}
+    answer = await admin_client.post(SEND, params={"wait": "true"}, json=notice(), headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (503, "mail_transport_down")
+    assert answer.headers["Retry-After"] == "60"
+    again = await admin_client.post(SEND, params={"wait": "true"}, json=notice(), headers=headers)
+    assert again.status_code == 200
+    await run_jobs(ahead=timedelta(minutes=5))
+    assert len(mail.messages) == 1
+
+
+async def test_an_unavailable_mail_system_is_tried_five_times_with_one_message_id(
+    admin_client: httpx.AsyncClient, mail: RecordingMail, units: UnitOfWorkFactory, run_jobs: RunJobs
+) -> None:
+    mail.fail_with(*(Unavailable("greylisted") for _ in range(4)))
+    await admin_client.post(SEND, json=notice())
+    await run_jobs()
+    assert await status_of(units) == ("queued", 1, "unavailable")
+    await run_jobs(ahead=timedelta(seconds=61))
+    assert await status_of(units) == ("queued", 2, "unavailable")
+    await run_jobs(ahead=timedelta(hours=4))
+    assert await status_of(units) == ("sent", 5, None)
+    assert len(mail.messages) == 1
+
+
+async def test_after_five_failures_it_has_failed_and_may_be_asked_for_again(
+    admin_client: httpx.AsyncClient, mail: RecordingMail, units: UnitOfWorkFactory, run_jobs: RunJobs
+) -> None:
+    mail.fail_with(*(Unavailable("down") for _ in range(5)))
+    sent = (await admin_client.post(SEND, json=notice())).json()
+    await run_jobs(ahead=timedelta(hours=4))
+    assert await status_of(units) == ("failed", 5, "unavailable")
+    await admin_client.post(SEND, json={"notification_id": sent["notification_id"]})
+    await run_jobs()
+    assert await status_of(units) == ("sent", 1, None)
+
+
+async def test_a_refused_recipient_gets_nothing_more(
+    admin_client: httpx.AsyncClient, mail: RecordingMail, units: UnitOfWorkFactory, run_jobs: RunJobs
+) -> None:
+    mail.fail_with(Rejected("recipient_refused", "no such user"))
+    await admin_client.post(SEND, json=notice())
+    await run_jobs(ahead=timedelta(hours=4))
+    assert await status_of(units) == ("failed", 1, "recipient_refused")
+    answer = await admin_client.post(SEND, json=notice(subject="Another"))
+    assert (answer.status_code, answer.json()["code"]) == (409, "suppressed_recipient")
+    assert mail.messages == []
+
+
+async def test_an_unknown_outcome_is_never_tried_again(
+    admin_client: httpx.AsyncClient, mail: RecordingMail, units: UnitOfWorkFactory, run_jobs: RunJobs
+) -> None:
+    mail.fail_with(OutcomeUnknown("<id>"))
+    sent = (await admin_client.post(SEND, json=notice())).json()
+    await run_jobs(ahead=timedelta(hours=4))
+    assert await status_of(units) == ("uncertain", 1, "outcome_unknown")
+    answer = await admin_client.post(SEND, json={"notification_id": sent["notification_id"]})
+    assert (answer.status_code, answer.json()["code"]) == (409, "notification_uncertain")
+    assert mail.messages == []
+
+
+async def test_a_sending_that_was_cut_off_becomes_uncertain(
+    admin_client: httpx.AsyncClient,
+    mail: RecordingMail,
+    units: UnitOfWorkFactory,
+    clock: SettableClock,
+) -> None:
+    """While its lease lasts another attempt waits; afterwards nobody knows whether the mail went out."""
+    clock.set(NOW)
+    sent = (await admin_client.post(SEND, json=notice())).json()
+    identifier = sent["notification_id"]
+    crashing: Any = type("Crashing", (), {"send": lambda _, __: _crash()})()
+    with pytest.raises(RuntimeError):
+        await delivery.deliver(units, crashing, clock, identifier)
+    waiting = await delivery.deliver(units, mail, clock, identifier)
+    assert (waiting.status, waiting.retry_after) == ("sending", delivery.LEASE.total_seconds())
+    clock.advance(delivery.LEASE)
+    lost = await delivery.deliver(units, mail, clock, identifier)
+    assert lost.status == "uncertain"
+    assert (await status_of(units))[0] == "uncertain"
+    assert mail.messages == []
+
+
+async def _crash() -> None:
+    raise RuntimeError("the process died here")
+
+
+async def test_the_dispatcher_gives_up_on_what_was_lost_while_being_sent(
+    admin_client: httpx.AsyncClient, units: UnitOfWorkFactory, clock: SettableClock
+) -> None:
+    clock.set(NOW)
+    sent = (await admin_client.post(SEND, json=notice())).json()
+    crashing: Any = type("Crashing", (), {"send": lambda _, __: _crash()})()
+    with pytest.raises(RuntimeError):
+        await delivery.deliver(units, crashing, clock, sent["notification_id"])
+    clock.advance(delivery.LEASE + timedelta(seconds=1))
+    async with units() as uow:
+        await dispatch.dispatch_due(uow, clock)
+    assert await status_of(units) == ("uncertain", 1, "interrupted")
+
+
+async def test_two_attempts_at_once_send_one_mail(
+    admin_client: httpx.AsyncClient, mail: RecordingMail, units: UnitOfWorkFactory, clock: SettableClock
+) -> None:
+    sent = (await admin_client.post(SEND, json=notice())).json()
+    identifier = sent["notification_id"]
+    await asyncio.gather(*(delivery.deliver(units, mail, clock, identifier) for _ in range(4)))
+    assert len(mail.messages) == 1
+
+
+async def test_what_is_to_be_sent_later_is_sent_then_by_itself(
+    admin_client: httpx.AsyncClient,
+    mail: RecordingMail,
+    units: UnitOfWorkFactory,
+    clock: SettableClock,
+    run_jobs: RunJobs,
+) -> None:
+    clock.set(NOW)
+    later = (NOW + timedelta(hours=1)).isoformat()
+    await admin_client.post(REGISTER, json=notice(send_after=later))
+    await _dispatch(units, clock)
+    assert (await status_of(units))[0] == "pending"
+    clock.advance(timedelta(hours=1))
+    await _dispatch(units, clock)
+    await run_jobs()
+    assert len(mail.messages) == 1
+
+
+async def _dispatch(units: UnitOfWorkFactory, clock: SettableClock) -> None:
+    async with units() as uow:
+        await dispatch.dispatch_due(uow, clock)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "code"),
+    [
+        ({}, 400, "ambiguous_reference"),
+        ({"notification_id": "018f6f5e-0000-7000-8000-000000000000"}, 404, "insurance_request_not_found"),
+        (notice(notification_id="018f6f5e-0000-7000-8000-000000000000"), 400, "ambiguous_reference"),
+        ({"subject": "only"}, 400, "missing_field"),
+        ({"notification_id": "x"}, 400, None),
+    ],
+)
+async def test_a_notification_is_named_in_one_way(
+    admin_client: httpx.AsyncClient, request_: dict[str, object], status: int, code: str | None
+) -> None:
+    answer = await admin_client.post(SEND, json=request_)
+    assert answer.status_code == status, answer.text
+    assert code is None or answer.json()["code"] == code
+
+
+async def test_nobody_notifies_without_a_credential(client: httpx.AsyncClient) -> None:
+    assert (await client.post(REGISTER, json=notice())).status_code == 401
+    assert (await client.post(SEND, json=notice())).status_code == 401
+
+
+async def test_expiring_credentials_are_announced_once_a_threshold(
+    admin_client: httpx.AsyncClient,
+    mail: RecordingMail,
+    units: UnitOfWorkFactory,
+    clock: SettableClock,
+    run_jobs: RunJobs,
+) -> None:
+    clock.set(datetime(2026, 5, 1, 2, tzinfo=UTC))
+    await _register_doctor(admin_client, expires_on=date(2026, 5, 31), certificate_expires_on=date(2026, 5, 8))
+    settings = InsuranceSettings(expiry_recipient="credentialing@example.com")
+    for _ in range(2):
+        await _in_a_unit(units, lambda uow: deadlines.announce_expiries(uow, clock, settings))
+    await _dispatch(units, clock)
+    await run_jobs()
+    assert sorted(message.subject for message in mail.messages) == [
+        "D-1: ABIM certificate C-1 expires on 2026-05-08",
+        "D-1: licence L-1 expires on 2026-05-31",
+    ]
+    clock.advance(timedelta(days=23))
+    await _in_a_unit(units, lambda uow: deadlines.announce_expiries(uow, clock, settings))
+    async with units() as uow:
+        keys = await (await uow.connection()).fetch("SELECT dedupe_key FROM verification.notification_requests")
+    assert {row["dedupe_key"] for row in keys} == {
+        "expiry:D-1:license:2026-05-31:30",
+        "expiry:D-1:license:2026-05-31:7",
+        "expiry:D-1:board_cert:C-1:2026-05-08:7",
+    }
+
+
+async def test_without_a_recipient_nothing_is_announced(
+    admin_client: httpx.AsyncClient, units: UnitOfWorkFactory, clock: SettableClock
+) -> None:
+    clock.set(datetime(2026, 5, 1, 2, tzinfo=UTC))
+    await _register_doctor(admin_client, expires_on=date(2026, 5, 31), certificate_expires_on=date(2026, 5, 8))
+    await _in_a_unit(units, lambda uow: deadlines.announce_expiries(uow, clock, InsuranceSettings()))
+    async with units() as uow:
+        assert await (await uow.connection()).fetchval("SELECT count(*) FROM verification.notification_requests") == 0
+
+
+async def _in_a_unit(units: UnitOfWorkFactory, work: Callable[[UnitOfWork], Awaitable[None]]) -> None:
+    async with units() as uow:
+        await work(uow)
+
+
+async def _register_doctor(client: httpx.AsyncClient, *, expires_on: date, certificate_expires_on: date) -> None:
+    certificate = {
+        "board": "ABIM", "specialty": "Internal medicine", "certificate_number": "C-1", "status": "active",
+        "initial_on": "2016-05-08", "expires_on": certificate_expires_on.isoformat(),
+    }  # fmt: skip
+    doctor = {
+        "doctor_id": "D-1", "full_name": "Ana Ruiz", "license_number": "L-1", "license_status": "active",
+        "license_issued_on": "2016-05-31", "license_expires_on": expires_on.isoformat(),
+        "board_certifications": [certificate],
+    }  # fmt: skip
+    answer = await client.post("/api/v1/doctors/admin/add", json=doctor)
+    assert answer.status_code == 201, answer.text
+
+
+async def test_verifications_past_their_date_are_marked_stale(
+    admin_client: httpx.AsyncClient, units: UnitOfWorkFactory, clock: SettableClock
+) -> None:
+    clock.set(NOW)
+    figures = {"claim_reference": "CLM-1", "approved_amount": "10", "deductible": "0", "policy_limit": "10"}
+    await admin_client.post("/api/v1/insurance/admin/payout-request", json=figures)
+    await admin_client.post("/api/v1/insurance/payout/process", json={"claim_reference": "CLM-1"})
+    for days, stale in ((119, False), (121, True)):
+        clock.set(NOW + timedelta(days=days))
+        await deadlines.mark_stale(units, clock)
+        async with units() as uow:
+            connection = await uow.connection()
+            assert await connection.fetchval("SELECT stale FROM verification.verification_requests") is stale
