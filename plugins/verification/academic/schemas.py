@@ -18,7 +18,7 @@ from plugins.verification.academic.rules.eligibility_rule import (
     EligibilityRule,
     Requirements,
 )
-from plugins.verification.academic.rules.merit import Adjustment, Component
+from plugins.verification.academic.rules.merit import Component, MeritAdjustment
 from plugins.verification.academic.rules.merit_rule import MeritOptions, MeritRule
 from plugins.verification.academic.rules.records import MARKS_DECIMALS, Level, Record, Result, SubjectMarks, truncate
 from plugins.verification.evidence.schemas import Verification
@@ -203,8 +203,8 @@ class MeritAnswer(msgspec.Struct, frozen=True, kw_only=True):
     scale: Literal[100] = 100
     rounding: Literal["truncate"] = "truncate"
     components: list[Component] | UnsetType = UNSET
-    bonuses: list[Adjustment] | UnsetType = UNSET
-    deductions: list[Adjustment] | UnsetType = UNSET
+    bonuses: list[MeritAdjustment] | UnsetType = UNSET
+    deductions: list[MeritAdjustment] | UnsetType = UNSET
     tie_break_key: list[str | None] | UnsetType = UNSET
 
 

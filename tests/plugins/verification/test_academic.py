@@ -679,3 +679,10 @@ async def test_a_cursor_holds_for_one_list_under_one_version_of_its_rule(admin_c
 
 async def test_a_program_without_a_rule_has_no_merit_list(client):
     assert (await get(client, MERIT_LIST, 404, program="BSCS"))["code"] == "rules_not_found"
+
+
+async def test_every_route_is_documented(client):
+    document = (await client.get("/schema/openapi.json")).json()
+    documented = [path for path in document["paths"] if path.startswith("/api/v1/academic/")]
+    assert len(documented) == 8
+    assert document["components"]["schemas"]["EligibilityRule"]["required"] == ["program", "requirements"]

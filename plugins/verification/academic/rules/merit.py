@@ -73,7 +73,7 @@ class Component(msgspec.Struct, frozen=True, kw_only=True):
     source_record_id: str | None
 
 
-class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
+class MeritAdjustment(msgspec.Struct, frozen=True, kw_only=True):
     """Points added or taken beside the components."""
 
     key: str
@@ -85,8 +85,8 @@ class Merit(msgspec.Struct, frozen=True, kw_only=True):
 
     merit: Decimal
     components: list[Component]
-    bonuses: list[Adjustment]
-    deductions: list[Adjustment]
+    bonuses: list[MeritAdjustment]
+    deductions: list[MeritAdjustment]
     tie_break_key: list[str | None]
 
 
@@ -155,19 +155,21 @@ def _component(key: str, weight: Decimal, carried: Decimal, mark: Mark | None, d
     )
 
 
-def _bonuses(options: MeritOptions, category: str) -> list[Adjustment]:
+def _bonuses(options: MeritOptions, category: str) -> list[MeritAdjustment]:
     return [
-        Adjustment(key=bonus.key, points=bonus.points) for bonus in options.bonuses if bonus.when.category == category
+        MeritAdjustment(key=bonus.key, points=bonus.points)
+        for bonus in options.bonuses
+        if bonus.when.category == category
     ]
 
 
-def _deductions(options: MeritOptions, gap_years: int) -> list[Adjustment]:
+def _deductions(options: MeritOptions, gap_years: int) -> list[MeritAdjustment]:
     taken = []
     for deduction in options.deductions:
         points = deduction.per_gap_year * max(gap_years, 0)
         points = points if deduction.max is None else min(points, deduction.max)
         if points:
-            taken.append(Adjustment(key="gap_years", points=points))
+            taken.append(MeritAdjustment(key="gap_years", points=points))
     return taken
 
 
