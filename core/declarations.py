@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 import msgspec
+from litestar import Router
+from litestar.enums import HttpMethod
 from litestar.types import ControllerRouterHandler
 
 from core.adapters import AdapterDeclaration
@@ -53,7 +55,7 @@ class Collector:
         self._unique("Postgres schema", schemas.items())
         folders = list(self._plugins.collect("register_migrations"))
         return Declarations(
-            routes=list(self._plugins.collect("register_routes")),
+            routes=self._routes(),
             jobs=self._jobs(),
             adapters=self._flat("register_adapters", "adapter", lambda adapter: f"{adapter.port}.{adapter.name}"),
             histories=[History(plugin.name, schemas.get(plugin.name, plugin.name), path) for plugin, path in folders],
@@ -70,6 +72,11 @@ class Collector:
         for job in jobs:
             for name in unknown_names(job, ports):
                 self._fault(job.name, f"its parameter {name!r} is neither a service nor a bound port")
+
+    def _routes(self) -> list[tuple[Plugin, Sequence[ControllerRouterHandler]]]:
+        declared = list(self._plugins.collect("register_routes"))
+        self._unique("route", [(plugin.name, route) for plugin, handlers in declared for route in routes_of(handlers)])
+        return declared
 
     def _jobs(self) -> list[Job[Any]]:
         declared = [*self._plugins.collect("register_jobs"), *self._plugins.collect("register_subscribers")]
@@ -103,11 +110,9 @@ class Collector:
         self._faults.append(ConfigurationFault(self._source, key, message))
 
 
-def routes_of(handlers: Sequence[ControllerRouterHandler]) -> Iterator[tuple[str, str]]:
+def routes_of(handlers: Sequence[ControllerRouterHandler]) -> Iterator[str]:
     """Yield method and path of every HTTP route among `handlers`."""
-    from litestar import Router
-
     for route in Router(path="/", route_handlers=list(handlers)).routes:
         for method in getattr(route, "methods", ()):
-            if method != "OPTIONS":
-                yield method, route.path
+            if method != HttpMethod.OPTIONS:
+                yield f"{method} {route.path}"

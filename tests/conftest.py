@@ -28,4 +28,5 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say why the run failed."""
     if skipped and os.environ.get("CI"):
-        terminalreporter.write_line(f"{len(skipped)} skipped in CI, where nothing may be: {', '.join(skipped)}", red=True)
+        names = ", ".join(skipped)
+        terminalreporter.write_line(f"{len(skipped)} skipped in CI, where nothing may be: {names}", red=True)

@@ -1,4 +1,4 @@
-"""Every route × {anonymous, user, other user, admin}: what stands here is what is enforced.
+"""Every route by {anonymous, user, other user, admin}: what stands here is what is enforced.
 
 A route that is missing from the matrix fails, and so does a row whose route is gone. The matrix is that of a
 deployment with `open_reads = false`.

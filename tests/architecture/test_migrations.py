@@ -42,7 +42,7 @@ async def test_down_to_nothing_and_up_again(migrator):
 
 async def test_a_drifted_table_is_told(migrator):
     await migrator.upgrade(ignore)
-    connection = await migrator._storage.connect(application_name="test")  # noqa: SLF001
+    connection = await migrator._storage.connect(application_name="test")
     await connection.execute("ALTER TABLE verification.doctors DROP COLUMN specialization")
     await connection.close()
     assert "specialization" in str(await migrator.differences())
