@@ -44,6 +44,7 @@ MATRIX = {
     "GET /api/v1/academic/verify/certificate": READ,
     "GET /api/v1/academic/check-eligibility": READ,
     "GET /api/v1/academic/calculate-merit": READ,
+    "GET /api/v1/academic/merit-list": READ,
     "POST /api/v1/insurance/admin/medical-enrichment": ADMIN,
     "POST /api/v1/insurance/admin/reviewer-request": ADMIN,
     "POST /api/v1/insurance/admin/payout-request": ADMIN,
