@@ -167,6 +167,24 @@ class TestRegistering:
     async def test_needs_the_scope_of_an_administrator(self, client: httpx.AsyncClient) -> None:
         refused(await client.post(ADD, json=a_doctor()), 401, "authentication_required")
 
+    async def test_with_an_idempotency_key_happens_once_and_is_answered_alike(
+        self, admin_client: httpx.AsyncClient, storage: Storage
+    ) -> None:
+        key = {"Idempotency-Key": "register-doc-1"}
+
+        first = await admin_client.post(ADD, json=a_doctor(), headers=key)
+        again = await admin_client.post(ADD, json=a_doctor(), headers=key)
+        other = await admin_client.post(ADD, json=another_doctor(), headers=key)
+
+        assert (again.status_code, again.content, again.headers["location"]) == (
+            201,
+            first.content,
+            first.headers["location"],
+        )
+        assert again.headers["idempotent-replayed"] == "true"
+        refused(other, 422, "idempotency_key_reused")
+        assert await storage.fetch_one(COUNT_DOCTORS) == 1
+
     async def test_with_upsert_replaces_everything_but_the_id(
         self, admin_client: httpx.AsyncClient, client: httpx.AsyncClient
     ) -> None:
