@@ -48,7 +48,7 @@ class _Use(msgspec.Struct, frozen=True):
 
 
 class _Window(msgspec.Struct, frozen=True):
-    seconds: float
+    seconds: int
 
 
 _KEY: Final = rate_limits.c
@@ -70,7 +70,7 @@ _TAKE: Final = Command(
     into=_Use,
 )
 _WAIT: Final = Query(
-    select(extract("epoch", _KEY.resets_at - func.clock_timestamp()).cast(Float).label("seconds")).where(
+    select(func.ceil(extract("epoch", _KEY.resets_at - func.clock_timestamp())).cast(Integer).label("seconds")).where(
         _KEY.key == bindparam("key")
     ),
     into=_Window,

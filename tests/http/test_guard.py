@@ -1,0 +1,106 @@
+"""What is settled before a request is routed: host, client, HEAD, OPTIONS, the pace of bodies, standard headers."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from litestar import Request, Response, get, post
+from litestar.params import FromPath, JSONBody
+
+from core.auth import PUBLIC
+from core.config import HttpSettings
+from core.http.guard import HttpGuard
+
+
+@get("/api/v1/things", access=PUBLIC)
+async def things(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
+    return Response({"client": request.scope["client"][0]}, headers={"ETag": '"1"'})
+
+
+@post("/api/v1/things", access=PUBLIC)
+async def add(data: JSONBody[dict[str, Any]]) -> int:
+    return len(data)
+
+
+@get("/api/v1/things/{number:int}", access=PUBLIC)
+async def by_number(number: FromPath[int]) -> int:
+    return number
+
+
+@post("/api/v1/things/{name:str}", access=PUBLIC)
+async def by_name(name: FromPath[str]) -> str:
+    return name
+
+
+def client_for(build_app: Any, client_of: Any, **settings: Any) -> Any:
+    return client_of(build_app(things, add, by_number, by_name, http=HttpSettings(**settings)))
+
+
+async def test_head_is_get_without_a_body(build_app: Any, client_of: Any) -> None:
+    async with client_for(build_app, client_of) as client:
+        got, head = await client.get("/api/v1/things"), await client.head("/api/v1/things")
+    assert head.status_code == 200
+    assert head.content == b""
+    assert head.headers == got.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [("/api/v1/things", "GET, HEAD, OPTIONS, POST"), ("/api/v1/things/1", "GET, HEAD, OPTIONS, POST")],
+)
+async def test_options_and_405_allow_the_same(build_app: Any, client_of: Any, path: str, allowed: str) -> None:
+    async with client_for(build_app, client_of) as client:
+        options, refused = await client.options(path), await client.patch(path)
+    assert (options.status_code, refused.status_code) == (204, 405)
+    assert options.headers["Allow"] == refused.headers["Allow"] == allowed
+
+
+async def test_a_host_that_is_not_listed_is_refused(build_app: Any, client_of: Any) -> None:
+    async with client_for(build_app, client_of, allowed_hosts=("testserver",)) as client:
+        assert (await client.get("/api/v1/things")).status_code == 200
+        refused = await client.get("/api/v1/things", headers={"Host": "evil.com"})
+    assert refused.status_code == 400
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert refused.json()["code"] == "invalid_host"
+
+
+async def test_the_clients_address_comes_from_trusted_proxies_only(build_app: Any, client_of: Any) -> None:
+    forwarded = {"X-Forwarded-For": "203.0.113.7"}
+    async with client_for(build_app, client_of) as client:
+        assert (await client.get("/api/v1/things", headers=forwarded)).json()["client"] == "127.0.0.1"
+    async with client_for(build_app, client_of, trusted_proxies=("127.0.0.0/8",)) as client:
+        assert (await client.get("/api/v1/things", headers=forwarded)).json()["client"] == "203.0.113.7"
+
+
+def test_the_standard_headers_are_there_for_the_outermost_layer(build_app: Any) -> None:
+    app = build_app(things, http=HttpSettings(hsts=True))
+    assert isinstance(app.asgi_handler, HttpGuard)
+    headers = dict(app.asgi_handler.headers)
+    assert headers[b"x-content-type-options"] == b"nosniff"
+    assert headers[b"content-security-policy"] == b"default-src 'none'; frame-ancestors 'none'"
+    assert headers[b"cache-control"] == b"no-store"
+    assert b"referrer-policy" in headers
+    assert b"strict-transport-security" in headers
+
+
+class Trickle(httpx.AsyncByteStream):
+    """A body that arrives in the chunks that it is given, and then no further."""
+
+    def __init__(self, *chunks: bytes) -> None:
+        self.chunks = chunks
+
+    async def __aiter__(self) -> Any:
+        for chunk in self.chunks:
+            yield chunk
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("settings", [{"body_chunk_timeout": 0.05}, {"body_timeout": 0.05}])
+async def test_a_body_that_stalls_is_cut_off(build_app: Any, client_of: Any, settings: Any) -> None:
+    async with client_for(build_app, client_of, **settings) as client:
+        headers = {"Content-Type": "application/json", "Content-Length": "100"}
+        answer = await client.post("/api/v1/things", content=Trickle(b'{"a":'), headers=headers)
+    assert answer.status_code == 408
+    assert answer.json()["code"] == "request_timeout"
+    assert answer.headers["Connection"] == "close"

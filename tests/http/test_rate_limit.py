@@ -1,0 +1,102 @@
+"""No more than the limit gets through, whoever counts."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from litestar import post
+
+from adapters.storage import postgres
+from core.auth import PUBLIC
+from core.clock import SystemClock
+from core.http.problems import Problem
+from core.http.rate_limit import RateLimit, RateLimiter, prune_rate_limits
+from core.jobs.declare import Tick
+from core.unit_of_work import UnitOfWorkFactory
+from ports.errors import Unavailable
+from ports.secrets import Secret
+from ports.storage import Storage
+
+LIMIT = RateLimit("login", 20, per=60)
+
+
+@post("/api/v1/login", access=PUBLIC, rate_limit=LIMIT)
+async def login() -> str:
+    return "in"
+
+
+@pytest.fixture
+def limiter(units: UnitOfWorkFactory, http_storage: Storage) -> RateLimiter:
+    """A limiter whose rows `units` deletes after the test."""
+    return RateLimiter(SimpleNamespace(storage=http_storage))
+
+
+async def passes(limiter: RateLimiter, limit: RateLimit, who: str) -> bool:
+    try:
+        await limiter.take(limit, who)
+    except Problem:
+        return False
+    return True
+
+
+async def test_exactly_the_limit_passes_over_two_processes(limiter: RateLimiter, http_database: Secret) -> None:
+    async with postgres.open(postgres.Settings(dsn=http_database)) as other:
+        limiters = [limiter, RateLimiter(SimpleNamespace(storage=other))]
+        passed = await asyncio.gather(*(passes(limiters[n % 2], LIMIT, "a") for n in range(200)))
+    assert sum(passed) == 20
+
+
+async def test_limits_and_clients_are_counted_apart(limiter: RateLimiter) -> None:
+    one = RateLimit("one", 1, per=60)
+    assert await passes(limiter, one, "a")
+    assert await passes(limiter, one, "b")
+    assert await passes(limiter, RateLimit("other", 1, per=60), "a")
+    assert not await passes(limiter, one, "a")
+
+
+async def test_who_is_limited_is_told_when_to_come_back(build_app: Any, client_of: Any, limiter: RateLimiter) -> None:
+    app = build_app(login)
+    app.state.rate_limiter = limiter
+    async with client_of(app) as client:
+        answers: list[httpx.Response] = [await client.post("/api/v1/login") for _ in range(21)]
+    assert [answer.status_code for answer in answers] == [201] * 20 + [429]
+    refused = answers[-1]
+    assert refused.json()["code"] == "rate_limited"
+    seconds = int(refused.headers["Retry-After"])
+    assert 1 <= seconds <= 60
+    assert refused.headers["RateLimit"] == f'"login";r=0;t={seconds}'
+    assert refused.headers["RateLimit-Policy"] == '"login";q=20;w=60'
+
+
+async def test_a_window_that_is_over_begins_anew(limiter: RateLimiter, units: UnitOfWorkFactory) -> None:
+    one = RateLimit("one", 1, per=60)
+    await limiter.take(one, "a")
+    async with units() as uow:
+        await (await uow.connection()).execute("UPDATE core.rate_limits SET resets_at = now()")
+    assert await passes(limiter, one, "a")
+    assert not await passes(limiter, one, "a")
+
+
+async def test_old_windows_are_pruned(limiter: RateLimiter, units: UnitOfWorkFactory) -> None:
+    await limiter.take(LIMIT, "a")
+    async with units() as uow:
+        await (await uow.connection()).execute("UPDATE core.rate_limits SET resets_at = now()")
+    async with units() as uow:
+        await prune_rate_limits(Tick(SystemClock().now()), uow=uow)
+    async with units() as uow:
+        assert await (await uow.connection()).fetchval("SELECT count(*) FROM core.rate_limits") == 0
+
+
+class AwayStorage:
+    """A store that is away."""
+
+    async def fetch_one(self, *_: Any, **__: Any) -> None:
+        raise Unavailable("away")
+
+
+async def test_while_the_store_is_away_the_limit_still_holds() -> None:
+    limiter = RateLimiter(SimpleNamespace(storage=AwayStorage()))
+    passed = [await passes(limiter, LIMIT, "a") for _ in range(30)]
+    assert sum(passed) == 20
