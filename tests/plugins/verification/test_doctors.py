@@ -194,6 +194,7 @@ class TestRegistering:
 
         assert answer.status_code == 200
         assert (answer.json()["id"], answer.json()["created_at"]) == (first["id"], first["created_at"])
+        assert answer.json()["updated_at"] > first["updated_at"]
         assert (await ask(client, "license/status"))["full_name"] == "A. Khan"
         assert (await ask(client, "degree/info"))["count"] == 0
         assert (await ask(client, "malpractice/history"))["total_cases"] == 0
