@@ -162,8 +162,8 @@ class UnitOfWork:
             Unavailable: it did not happen.
             OutcomeUnknown: with the reference `commit`: the connection broke under the COMMIT.
         """
-        self._refuse_ended()
         try:
+            self._refuse_ended()
             if self._transaction is not None:
                 await self._transaction.commit()
             elif self._session is not None:
@@ -206,7 +206,7 @@ class UnitOfWork:
         await_(self._has_begun())
 
     async def _has_begun(self) -> None:
-        open_unit.set(self)
+        _unit.set(self)
         on_begin, self.on_begin = self.on_begin, None
         if on_begin is None:
             return
@@ -246,12 +246,14 @@ class UnitOfWork:
 
     async def _end(self) -> None:
         self._ended = True
-        if open_unit.get() is self:
-            open_unit.set(None)
-        if self._transaction is not None:
-            await self._transaction.rollback()
-        if self._session is not None:
-            await self._session.close()
+        if _unit.get() is self:
+            _unit.set(None)
+        transaction, self._transaction = self._transaction, None
+        session, self._session = self._session, None
+        if transaction is not None:
+            await transaction.rollback()
+        if session is not None:
+            await session.close()
 
     def _refuse_ended(self) -> None:
         if self._ended:
@@ -270,8 +272,14 @@ class UnitOfWorkFactory:
         return UnitOfWork(self._storage, self._outbox, on_begin)
 
 
-open_unit: Final[ContextVar[UnitOfWork | None]] = ContextVar("open_unit", default=None)
-"""The unit whose transaction is open in this task. No port may be called while there is one."""
+_unit: Final[ContextVar[UnitOfWork | None]] = ContextVar("unit_of_work", default=None)
+
+
+def open_unit() -> UnitOfWork | None:
+    """Return the unit whose transaction is open in this task. No port may be called while there is one."""
+    unit = _unit.get()
+    # A task that was started within a unit keeps its context, and the unit may have ended since.
+    return unit if unit is not None and unit.begun else None
 
 
 def violated_constraint(error: BaseException | None) -> str | None:
