@@ -208,8 +208,10 @@ TABLES = (
 
 INDEXES = (
     # A number without a state is one of a kind, too: two absent states count as the same.
-    "CREATE UNIQUE INDEX uq_doctors_license_number_license_state ON verification.doctors"
-    " (license_number, license_state) NULLS NOT DISTINCT",
+    (
+        "CREATE UNIQUE INDEX uq_doctors_license_number_license_state ON verification.doctors"
+        " (license_number, license_state) NULLS NOT DISTINCT"
+    ),
     "CREATE UNIQUE INDEX uq_doctors_npi ON verification.doctors (npi) WHERE npi IS NOT NULL",
     "CREATE INDEX ix_doctors_full_name ON verification.doctors (lower(full_name))",
     "CREATE INDEX ix_doctors_license_expires_on ON verification.doctors (license_expires_on)",
@@ -217,13 +219,19 @@ INDEXES = (
     "CREATE INDEX ix_board_certifications_expires_on ON verification.board_certifications (expires_on)",
     "CREATE INDEX ix_trainings_doctor_id ON verification.trainings (doctor_id)",
     "CREATE INDEX ix_employments_doctor_id_started_on ON verification.employments (doctor_id, started_on)",
-    "CREATE INDEX ix_disciplinary_actions_doctor_id_ended_on"
-    " ON verification.disciplinary_actions (doctor_id, ended_on)",
+    (
+        "CREATE INDEX ix_disciplinary_actions_doctor_id_ended_on"
+        " ON verification.disciplinary_actions (doctor_id, ended_on)"
+    ),
     "CREATE INDEX ix_malpractice_cases_doctor_id_filed_on ON verification.malpractice_cases (doctor_id, filed_on)",
-    "CREATE INDEX ix_verification_requests_subject"
-    " ON verification.verification_requests (subject_type, subject_key, verified_at DESC)",
-    "CREATE INDEX ix_verification_requests_expiring"
-    " ON verification.verification_requests (valid_until) WHERE NOT stale",
+    (
+        "CREATE INDEX ix_verification_requests_subject"
+        " ON verification.verification_requests (subject_type, subject_key, verified_at DESC)"
+    ),
+    (
+        "CREATE INDEX ix_verification_requests_expiring"
+        " ON verification.verification_requests (valid_until) WHERE NOT stale"
+    ),
 )
 
 TOUCH = """
@@ -248,19 +256,25 @@ END $$
 """
 
 TRIGGERS = (
-    "CREATE TRIGGER set_updated_at BEFORE UPDATE ON verification.doctors"
-    " FOR EACH ROW EXECUTE FUNCTION verification.set_updated_at()",
-    "CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON verification.verification_requests"
-    " FOR EACH ROW EXECUTE FUNCTION verification.keep_verification_requests()",
+    (
+        "CREATE TRIGGER set_updated_at BEFORE UPDATE ON verification.doctors"
+        " FOR EACH ROW EXECUTE FUNCTION verification.set_updated_at()"
+    ),
+    (
+        "CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON verification.verification_requests"
+        " FOR EACH ROW EXECUTE FUNCTION verification.keep_verification_requests()"
+    ),
 )
 
 
 def upgrade() -> None:
+    """Create the tables, their indexes and the triggers that keep them."""
     for statement in ("CREATE SCHEMA IF NOT EXISTS verification", *TABLES, *INDEXES, TOUCH, KEEP, *TRIGGERS):
         op.execute(statement)
 
 
 def downgrade() -> None:
+    """Drop them; the schema stays, since other revisions may have tables in it."""
     for table in (
         "verification_requests",
         "malpractice_cases",
