@@ -21,6 +21,7 @@ from core.faults import ConfigurationError, ConfigurationFault
 from core.http.admission import admit
 from core.http.body import StrictRequest
 from core.http.dependencies import resolve_in_order
+from core.http.documentation import PROBLEM_COMPONENTS, RefinementSchemas, document_refusals
 from core.http.guard import HttpGuard
 from core.http.headers import cors
 from core.http.health import Health, mark_started
@@ -85,11 +86,12 @@ def build_application(
         logging_config=None,
         lifespan=[_lifespan(services, composition, ports or {}, works=works)],
         on_startup=[mark_started],
-        plugins=[CommandLine(composition)],
+        plugins=[CommandLine(composition), RefinementSchemas()],
     )
     _check_routes(app, config.source)
     ParameterRules(app)
     unite_methods(app)
+    document_refusals(app)
     resolve_in_order(app)
     app.state.services = services
     app.state.metrics = services.metrics
@@ -160,7 +162,7 @@ def _documentation(composition: Composition) -> OpenAPIConfig:
         title="Hexastar",
         version=VERSION,
         description=f"Enabled plugins: {enabled}. Refusals are RFC 9457 problem documents; see /problems.",
-        components=Components(security_schemes=schemes),
+        components=[Components(security_schemes=schemes), PROBLEM_COMPONENTS],
         openapi_router=Router(path=DOCUMENTATION, route_handlers=[], opt={"access": PUBLIC, "plugin": "core"}),
         render_plugins=[ScalarRenderPlugin(), SwaggerRenderPlugin(path="/swagger")],
         use_handler_docstrings=True,
