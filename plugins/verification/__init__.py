@@ -23,7 +23,7 @@ from plugins.verification.doctors.routes import doctor_routes
 from plugins.verification.insurance.commands import load_icd
 from plugins.verification.insurance.jobs import JOBS
 from plugins.verification.insurance.problems import INSURANCE_PROBLEMS
-from plugins.verification.insurance.routes import ROUTES as INSURANCE_ROUTES
+from plugins.verification.insurance.routes import insurance_routes
 from plugins.verification.problems import DOCTOR_PROBLEMS, SHARED_PROBLEMS
 from plugins.verification.settings import Settings
 
@@ -39,7 +39,7 @@ manifest: Final = PluginManifest(
 @hookimpl
 def register_routes(settings: Settings) -> Sequence[ControllerRouterHandler]:
     """Return the routes of the three groups."""
-    return [doctor_routes(settings), academic_routes(settings), *INSURANCE_ROUTES]
+    return [doctor_routes(settings), academic_routes(settings), insurance_routes()]
 
 
 @hookimpl

@@ -15,10 +15,11 @@ from core.injection import Services
 from core.unit_of_work import UnitOfWork
 from plugins.verification.academic.demo import seed as seed_academic
 from plugins.verification.doctors.demo import seed as seed_doctors
+from plugins.verification.insurance.demo import seed as seed_insurance
 
 Seed = Callable[[UnitOfWork, Clock], Awaitable[str]]
 
-SEEDS: Final[tuple[Seed, ...]] = (seed_doctors, seed_academic)
+SEEDS: Final[tuple[Seed, ...]] = (seed_doctors, seed_academic, seed_insurance)
 
 
 @click.command("seed-demo")

@@ -1,147 +1,170 @@
-"""The eight routes of insurance claims."""
+"""The eight routes of insurance claims: four that register what insurers hold, four that work on claims."""
 
-from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from litestar import Controller, Response, post
+from litestar import Response, Router, post
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, QueryParameter
+from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
 
 from core.auth import Principal, scope
 from core.clock import Clock, new_id
 from core.http.idempotent_steps import IdempotentSteps
 from core.http.injected import Injected
 from core.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from plugins.verification.insurance.schemas.enrichment import (
-    EnrichmentIn,
-    EnrichmentOut,
-    EnrichmentRegistration,
-    RegisteredEnrichment,
-)
-from plugins.verification.insurance.schemas.notification import (
-    NotificationOut,
-    NotificationRegistration,
-    NotificationSendIn,
-    RegisteredNotification,
-)
-from plugins.verification.insurance.schemas.payout import PayoutIn, PayoutOut, PayoutRegistration, RegisteredPayout
-from plugins.verification.insurance.schemas.review import (
-    RegisteredReview,
-    ReviewActionIn,
-    ReviewActionOut,
-    ReviewRegistration,
-)
+from plugins.verification.insurance.schemas import enrichment as enrichments
+from plugins.verification.insurance.schemas import notification as notifications
+from plugins.verification.insurance.schemas import payout as payouts
+from plugins.verification.insurance.schemas import review as reviews
 from plugins.verification.insurance.service import enrichment, notification, payout, review
 from plugins.verification.settings import Settings
 from ports.mail import Mail
 
-TAGS: Final = ["Insurance claims"]
+ADMIN: Final = scope("verification:admin")
+WRITE: Final = scope("verification:write")
 
 Strict = Annotated[bool, QueryParameter(description="Refuse doubtful and unlisted codes instead of warning of them.")]
 Wait = Annotated[bool, QueryParameter(description="Try to send before answering.")]
 
 
-class InsuranceAdminController(Controller):
-    """Registers what the insurer's systems hold."""
-
-    path = "/api/v1/insurance/admin"
-    tags = TAGS
-    opt = {"access": scope("verification:admin")}  # noqa: RUF012 - read by Litestar, never changed
-
-    @post("/medical-enrichment", summary="Register a claim's diagnosis")
-    async def register_enrichment(
-        self,
-        *,
-        data: JSONBody[EnrichmentRegistration],
-        uow: Injected[UnitOfWork],
-        clock: Injected[Clock],
-        strict: Strict = False,
-    ) -> RegisteredEnrichment:
-        """Register a diagnosis with the codes that its terms were given; codes are answered in their normal form."""
-        return await enrichment.register(uow, clock, data, strict=strict)
-
-    @post("/reviewer-request", summary="Register a claim for review")
-    async def register_review(
-        self,
-        data: JSONBody[ReviewRegistration],
-        uow: Injected[UnitOfWork],
-        clock: Injected[Clock],
-        principal: Injected[Principal],
-    ) -> RegisteredReview:
-        """Register a claim that is to be reviewed, submitted or already assigned."""
-        return await review.register(uow, clock, principal, data)
-
-    @post("/payout-request", summary="Register a payout")
-    async def register_payout(
-        self, data: JSONBody[PayoutRegistration], uow: Injected[UnitOfWork], clock: Injected[Clock]
-    ) -> RegisteredPayout:
-        """Register the figures that a payout will be computed from."""
-        return await payout.register(uow, clock, data)
-
-    @post("/notification", summary="Register a notification")
-    async def register_notification(
-        self,
-        data: JSONBody[NotificationRegistration],
-        uow: Injected[UnitOfWork],
-        clock: Injected[Clock],
-        settings: Injected[Settings],
-    ) -> RegisteredNotification:
-        """Register a mail that is sent on request, or from `send_after` on."""
-        return await notification.register(uow, clock, settings.insurance.message_domain, data, new_id())
+@post(
+    "/admin/medical-enrichment",
+    access=ADMIN,
+    summary="Register a claim's diagnosis",
+    description="Codes are answered in their normal form, with warnings about doubtful ones; `?strict=true` refuses "
+    "those and such as the code list does not hold.",
+)
+async def register_enrichment(
+    *,
+    data: JSONBody[enrichments.EnrichmentRegistration],
+    uow: Injected[UnitOfWork],
+    clock: Injected[Clock],
+    strict: Strict = False,
+) -> enrichments.RegisteredEnrichment:
+    """Register a diagnosis with the codes that its terms were given."""
+    return await enrichment.register(uow, clock, data, strict=strict)
 
 
-class InsuranceController(Controller):
-    """Works on claims."""
-
-    path = "/api/v1/insurance"
-    tags = TAGS
-    opt = {"access": scope("verification:write")}  # noqa: RUF012 - read by Litestar, never changed
-
-    @post("/medical/enrich", summary="Turn a diagnosis into ICD-10-CM codes", status_code=HTTPStatus.OK)
-    async def enrich(
-        self, data: JSONBody[EnrichmentIn], uow: Injected[UnitOfWork], clock: Injected[Clock]
-    ) -> EnrichmentOut:
-        """Answer the codes of a diagnosis. The same question has the same answer, byte for byte."""
-        return await enrichment.enrich(uow, clock, data)
-
-    @post("/claims/review", summary="Act on a claim's review", status_code=HTTPStatus.OK)
-    async def review(
-        self,
-        data: JSONBody[ReviewActionIn],
-        uow: Injected[UnitOfWork],
-        clock: Injected[Clock],
-        principal: Injected[Principal],
-        settings: Injected[Settings],
-    ) -> ReviewActionOut:
-        """Take one step of the review's workflow."""
-        return await review.act(uow, clock, principal, settings.insurance.authority, data)
-
-    @post("/payout/process", summary="Process a payout", status_code=HTTPStatus.OK)
-    async def process_payout(
-        self,
-        data: JSONBody[PayoutIn],
-        uow: Injected[UnitOfWork],
-        clock: Injected[Clock],
-        principal: Injected[Principal],
-    ) -> PayoutOut:
-        """Process a registered payout once, or compute one without keeping it (`dry_run`)."""
-        return await payout.process(uow, clock, principal, data)
-
-    @post("/notification/send", summary="Send a notification", status_code=HTTPStatus.ACCEPTED)
-    async def send_notification(
-        self,
-        *,
-        data: JSONBody[NotificationSendIn],
-        units: Injected[UnitOfWorkFactory],
-        steps: Injected[IdempotentSteps],
-        mail: Injected[Mail],
-        clock: Injected[Clock],
-        settings: Injected[Settings],
-        wait: Wait = False,
-    ) -> Response[NotificationOut]:
-        """Queue a mail; 202 while it is under way, 200 once it has been sent."""
-        sender = notification.Sender(units, steps, mail, clock, settings.insurance.message_domain)
-        answer = await sender.send(data, wait=wait)
-        return Response(answer, status_code=HTTPStatus.OK if answer.sent else HTTPStatus.ACCEPTED)
+@post("/admin/reviewer-request", access=ADMIN, summary="Register a claim for review")
+async def register_review(
+    data: JSONBody[reviews.ReviewRegistration],
+    uow: Injected[UnitOfWork],
+    clock: Injected[Clock],
+    principal: Injected[Principal],
+) -> reviews.RegisteredReview:
+    """Register a claim that is to be reviewed, submitted or already assigned."""
+    return await review.register(uow, clock, principal, data)
 
 
-ROUTES: Final = (InsuranceAdminController, InsuranceController)
+@post("/admin/payout-request", access=ADMIN, summary="Register a payout")
+async def register_payout(
+    data: JSONBody[payouts.PayoutRegistration], uow: Injected[UnitOfWork], clock: Injected[Clock]
+) -> payouts.RegisteredPayout:
+    """Register the figures that a payout will be computed from."""
+    return await payout.register(uow, clock, data)
+
+
+@post(
+    "/admin/notification",
+    access=ADMIN,
+    summary="Register a notification",
+    description="It is sent on request, or from `send_after` on by itself.",
+)
+async def register_notification(
+    data: JSONBody[notifications.NotificationRegistration],
+    uow: Injected[UnitOfWork],
+    clock: Injected[Clock],
+    settings: Injected[Settings],
+) -> notifications.RegisteredNotification:
+    """Register a mail."""
+    return await notification.register(uow, clock, settings.insurance.message_domain, data, new_id())
+
+
+@post(
+    "/medical/enrich",
+    access=WRITE,
+    summary="Turn a diagnosis into ICD-10-CM codes",
+    description="Matches each clause by registered mapping, literal code, exact description, synonym and similarity, "
+    "in this order. The same question has the same answer, byte for byte.",
+    status_code=HTTP_200_OK,
+)
+async def enrich(
+    data: JSONBody[enrichments.EnrichmentIn], uow: Injected[UnitOfWork], clock: Injected[Clock]
+) -> enrichments.EnrichmentOut:
+    """Answer the codes of a diagnosis."""
+    return await enrichment.enrich(uow, clock, data)
+
+
+@post(
+    "/claims/review",
+    access=WRITE,
+    summary="Act on a claim's review",
+    description="Takes one step of the workflow. The actor in the body is believed from `verification:admin` only; "
+    "everybody else acts as themselves, in a role that they hold or as submitter of an own claim.",
+    status_code=HTTP_200_OK,
+)
+async def act_on_review(
+    data: JSONBody[reviews.ReviewActionIn],
+    uow: Injected[UnitOfWork],
+    clock: Injected[Clock],
+    principal: Injected[Principal],
+    settings: Injected[Settings],
+) -> reviews.ReviewActionOut:
+    """Take one step of the review's workflow."""
+    return await review.act(uow, clock, principal, settings.insurance.authority, data)
+
+
+@post(
+    "/payout/process",
+    access=WRITE,
+    summary="Process a payout",
+    description="A registered payout is processed once and answers the same again. With `dry_run`, nothing is kept.",
+    status_code=HTTP_200_OK,
+)
+async def process_payout(
+    data: JSONBody[payouts.PayoutIn],
+    uow: Injected[UnitOfWork],
+    clock: Injected[Clock],
+    principal: Injected[Principal],
+) -> payouts.PayoutOut:
+    """Process a registered payout, or compute one."""
+    return await payout.process(uow, clock, principal, data)
+
+
+@post(
+    "/notification/send",
+    access=WRITE,
+    summary="Send a notification",
+    description="Queues a registered notification, or the one in the body. `?wait=true` tries to send it first.",
+    status_code=HTTP_202_ACCEPTED,
+    responses={HTTP_200_OK: ResponseSpec(notifications.NotificationOut, description="It has been sent.")},
+)
+async def send_notification(
+    *,
+    data: JSONBody[notifications.NotificationSendIn],
+    units: Injected[UnitOfWorkFactory],
+    steps: Injected[IdempotentSteps],
+    mail: Injected[Mail],
+    clock: Injected[Clock],
+    settings: Injected[Settings],
+    wait: Wait = False,
+) -> Response[notifications.NotificationOut]:
+    """Queue a mail; 202 while it is under way, 200 once it has been sent."""
+    sender = notification.Sender(units, steps, mail, clock, settings.insurance.message_domain)
+    answer = await sender.send(data, wait=wait)
+    return Response(answer, status_code=HTTP_200_OK if answer.sent else HTTP_202_ACCEPTED)
+
+
+def insurance_routes() -> Router:
+    """Return the routes of insurance claims."""
+    handlers: list[Any] = [
+        register_enrichment,
+        register_review,
+        register_payout,
+        register_notification,
+        enrich,
+        act_on_review,
+        process_payout,
+        send_notification,
+    ]
+    return Router(path="/api/v1/insurance", route_handlers=handlers, tags=["insurance"])

@@ -13,11 +13,11 @@ REGISTER = "/api/v1/insurance/admin/medical-enrichment"
 ENRICH = "/api/v1/insurance/medical/enrich"
 CODE_LIST = Path(__file__).parents[4] / "shared/data/verification/icd10cm2019/icd10cm2019.tsv.gz"
 
-CODES = """code\tbillable\tdescription
-A00\t0\tCholera
-A00.9\t1\tCholera, unspecified
-E11.9\t1\tType 2 diabetes mellitus without complications
-I10\t1\tEssential (primary) hypertension
+CODES = """code\tbillable\tdescription\tsynonyms
+A00\t0\tCholera\t
+A00.9\t1\tCholera, unspecified\t
+E11.9\t1\tType 2 diabetes mellitus without complications\t
+I10\t1\tEssential (primary) hypertension\tHigh blood pressure|arterial hypertension
 """
 
 
@@ -113,6 +113,17 @@ async def test_each_way_of_matching_finds_its_code(admin_client: httpx.AsyncClie
     assert body["hospital"] == {"name": "St. Mary's Hosp.", "normalized": "saint mary s hospital"}
     assert (body["enrichment_id"], body["model"]) == (None, "deterministic-v1")
     assert (await admin_client.post(ENRICH, json=question)).content == answer.content
+
+
+async def test_a_synonym_of_the_list_finds_its_code(admin_client: httpx.AsyncClient, codes: None) -> None:
+    answer = await admin_client.post(ENRICH, json={"diagnosis": "high blood-pressure", "hospital_name": "A"})
+    assert [(code["code"], code["method"]) for code in answer.json()["icd_codes"]] == [("I10", "synonym")]
+
+
+async def test_only_so_many_clauses_are_compared_by_similarity(admin_client: httpx.AsyncClient, codes: None) -> None:
+    clauses = ",".join([*(f"nothing{number}" for number in range(25)), "essential hypertension primary"])
+    answer = await admin_client.post(ENRICH, json={"diagnosis": clauses, "hospital_name": "A"})
+    assert (answer.json()["outcome"], len(answer.json()["unmatched_terms"])) == ("none", 26)
 
 
 async def test_a_registered_diagnosis_is_found_by_id_and_by_reference(admin_client: httpx.AsyncClient) -> None:

@@ -22,6 +22,8 @@ Outcome = Literal["complete", "partial", "none"]
 
 SYNONYM_CONFIDENCE: Final = 0.95
 UNLISTED_CONFIDENCE: Final = 0.8
+MOST_COMPARED: Final = 25
+"""How many clauses of one diagnosis are compared by similarity, the costly way; the others stay unmatched."""
 
 _HARD_BREAK: Final = re.compile(r"[;\r\n]+")
 _SOFT_BREAK: Final = re.compile(r",|\s+and\s+", re.IGNORECASE)
@@ -179,7 +181,10 @@ def complete(
 
 def similarity(one: str, other: str) -> float:
     """Return how many trigrams two texts share, 0 to 1, as PostgreSQL's pg_trgm counts them."""
-    left, right = _trigrams(one), _trigrams(other)
+    return _overlap(_trigrams(one), _trigrams(other))
+
+
+def _overlap(left: set[str], right: set[str]) -> float:
     union = len(left | right)
     return len(left & right) / union if union else 0.0
 
@@ -225,7 +230,8 @@ def _registered(mapping: RegisteredMapping, catalogue: Catalogue) -> Match:
 
 
 def _similar(clause: str, candidates: Sequence[IcdEntry], floor: float) -> tuple[Match, ...]:
-    scored = ((entry, similarity(clause, entry.description or "")) for entry in candidates)
+    wanted = _trigrams(clause)
+    scored = ((entry, _overlap(wanted, _trigrams(entry.description or ""))) for entry in candidates)
     return tuple(_match(entry, score, "fuzzy", clause) for entry, score in scored if score >= floor)
 
 

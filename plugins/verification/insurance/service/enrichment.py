@@ -110,7 +110,8 @@ async def _resolve(
 ) -> rules.Enrichment:
     catalogue = await _catalogue(uow, diagnosis, mapping)
     resolution = rules.resolve(diagnosis, mapping, catalogue, floor)
-    candidates = {clause: await _candidates(uow, clause) for clause in dict.fromkeys(resolution.unmatched)}
+    compared = list(dict.fromkeys(resolution.unmatched))[: rules.MOST_COMPARED]
+    candidates = {clause: await _candidates(uow, clause) for clause in compared}
     return rules.complete(resolution, candidates, floor, most)
 
 

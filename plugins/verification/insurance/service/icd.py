@@ -68,7 +68,8 @@ async def load(
     Args:
         units: opens the unit of work of each batch.
         file: tab-separated, `.gz` or plain, with the columns `code`, `billable` (0 or 1) and `long_desc` or
-            `description`; without one, the list of the optional package.
+            `description`, and possibly `chapter` and `synonyms` (separated by `|`); without one, the list of the
+            optional package.
         progress: hears of each batch.
 
     Raises:
@@ -112,7 +113,16 @@ def _read(file: Path) -> list[ListedCode]:
     described = "long_desc" if "long_desc" in columns else "description"
     if missing := {"code", "billable", described} - columns:
         raise ValueError(f"{file.name} lacks the columns {', '.join(sorted(missing))}")
-    return _sorted(ListedCode(_form(row["code"]), row[described], row["billable"] == "1") for row in rows)
+    return _sorted(
+        ListedCode(
+            _form(row["code"]),
+            row[described],
+            row["billable"] == "1",
+            row.get("chapter"),
+            tuple((row.get("synonyms") or "").split("|")),
+        )
+        for row in rows
+    )
 
 
 def _packaged() -> list[ListedCode]:

@@ -1,0 +1,64 @@
+"""The jobs and the command of insurance claims run as declared, and demonstration claims can be told apart by state."""
+
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner
+
+from core.clock import Clock
+from core.jobs.declare import Tick
+from core.testing.fakes import SettableClock
+from core.unit_of_work import UnitOfWorkFactory
+from plugins.verification.insurance import demo, jobs
+from plugins.verification.insurance.commands import load_icd
+from plugins.verification.settings import Settings
+
+CODES = "code\tbillable\tdescription\nA00\t0\tCholera\n"
+
+
+async def rows(units: UnitOfWorkFactory, query: str) -> list[tuple[Any, ...]]:
+    async with units() as uow:
+        return [tuple(row) for row in await (await uow.connection()).fetch(query)]
+
+
+async def test_the_list_of_codes_is_loaded_in_the_background(
+    units: UnitOfWorkFactory, run_jobs: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "codes.tsv"
+    file.write_text(CODES, encoding="utf-8")
+    async with units() as uow:
+        await uow.enqueue(jobs.load_icd, jobs.LoadIcd(str(file)))
+    await run_jobs()
+    assert await rows(units, "SELECT code, billable FROM verification.icd_codes") == [("A00", False)]
+    assert await rows(units, "SELECT source, codes FROM verification.icd_releases") == [("codes.tsv", 1)]
+
+
+async def test_every_scheduled_job_runs_on_an_empty_database(units: UnitOfWorkFactory, clock: SettableClock) -> None:
+    tick = Tick(clock.now())
+    for job in (jobs.dispatch_notifications, jobs.review_sla):
+        async with units() as uow:
+            await job(tick, uow=uow, clock=clock)
+    async with units() as uow:
+        await jobs.expire_credentials(tick, uow=uow, clock=clock, settings=Settings())
+    await jobs.mark_stale(tick, units=units, clock=clock)
+    assert all(job.name.startswith("verification.") and job.timeout and job.attempts for job in jobs.JOBS)
+    assert len({job.name for job in jobs.JOBS}) == len(jobs.JOBS)
+
+
+async def test_demonstration_claims_stand_on_every_branch_and_are_registered_once(
+    units: UnitOfWorkFactory, clock: Clock
+) -> None:
+    for expected in ("150 claims", "there already"):
+        async with units() as uow:
+            assert expected in await demo.seed(uow, clock)
+    found = await rows(units, "SELECT state, count(*) FROM verification.reviewer_requests GROUP BY state")
+    assert sum(count for _, count in found) == demo.CLAIMS
+    assert len(found) == 10
+
+
+def test_the_command_says_what_it_takes() -> None:
+    shown = CliRunner().invoke(load_icd, ["--help"])
+    assert shown.exit_code == 0
+    assert "--file" in shown.output
+    missing = CliRunner().invoke(load_icd, ["--file", "/nowhere.tsv"])
+    assert missing.exit_code == 2
