@@ -18,11 +18,20 @@ from core.jobs.worker import Worker
 from core.migrations import Migrator
 from core.telemetry.ports import traced_port
 from core.unit_of_work import UnitOfWorkFactory
+from ports.storage import Storage
 
 COLLECTOR_THRESHOLDS: Final = (50_000, 20, 50)
 """How rarely the garbage collector runs once the application stands; see docs/decisions/0005."""
 
 logger = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def opened_storage(composition: Composition) -> AsyncIterator[Storage]:
+    """Open the store alone."""
+    binding = composition.bindings["storage"]
+    async with binding.open(binding.settings) as storage:
+        yield storage
 
 
 @asynccontextmanager

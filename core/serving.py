@@ -8,8 +8,8 @@ from typing import Final
 import msgspec
 from litestar import Litestar
 
-from core.cli.deployment import opened_storage
 from core.composition import Composition
+from core.lifespan import opened_storage
 
 TARGET: Final = "app:create_app"
 GRACE: Final = 30

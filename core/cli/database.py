@@ -5,7 +5,8 @@ from typing import TypeVar
 
 import click
 
-from core.cli.deployment import Failure, composed, migrator, opened_storage, run_async
+from core.cli.deployment import Failure, composed, migrator, run_async
+from core.lifespan import opened_storage
 from core.migrations import Migrator
 
 R = TypeVar("R")

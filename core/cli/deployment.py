@@ -53,14 +53,6 @@ def run_async(work: Callable[[], Awaitable[R]]) -> R:
 
 
 @asynccontextmanager
-async def opened_storage(composition: Composition) -> AsyncIterator[Storage]:
-    """Open the store alone."""
-    binding = composition.bindings["storage"]
-    async with binding.open(binding.settings) as storage:
-        yield storage
-
-
-@asynccontextmanager
 async def opened_services(composition: Composition) -> AsyncIterator[Services]:
     """Open everything that a plugin's command may need."""
     settings = {plugin.name: plugin.settings for plugin in composition.plugins.plugins}

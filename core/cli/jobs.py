@@ -7,9 +7,10 @@ from uuid import UUID
 import click
 import msgspec
 
-from core.cli.deployment import Failure, composed, opened_storage, run_async
+from core.cli.deployment import Failure, composed, run_async
 from core.jobs.admin import JobAdmin, JobView, KeyTakenError
 from core.jobs.bell import open_bell
+from core.lifespan import opened_storage
 
 R = TypeVar("R")
 STATES = ("queued", "running", "done", "dead", "parked")

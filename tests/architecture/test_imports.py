@@ -38,6 +38,11 @@ def test_rules_import_the_standard_library_and_pure_calculation_only(file):
         assert top in sys.stdlib_module_names or top in PURE or within_rules, name
 
 
+def test_the_composition_root_imports_the_core_alone():
+    houses = {name.partition(".")[0] for name in imported(ROOT / "app.py")} & set(HOUSE)
+    assert houses == {"core"}
+
+
 @pytest.mark.parametrize("file", modules("ports"), ids=str)
 def test_ports_import_the_standard_library_and_msgspec(file):
     allowed = {"msgspec", "ports"} | ({"sqlalchemy"} if file.name in {"storage.py", "queries.py"} else set())
