@@ -23,7 +23,7 @@ from core.http.body import StrictRequest
 from core.http.dependencies import resolve_in_order
 from core.http.documentation import PROBLEM_COMPONENTS, RefinementSchemas, document_refusals
 from core.http.guard import HttpGuard
-from core.http.headers import cors
+from core.http.headers import DOCUMENTATION_POLICY, cors
 from core.http.health import Health, mark_started
 from core.http.idempotent_steps import provide_idempotent_steps
 from core.http.methods import unite_methods
@@ -163,7 +163,12 @@ def _documentation(composition: Composition) -> OpenAPIConfig:
         version=VERSION,
         description=f"Enabled plugins: {enabled}. Refusals are RFC 9457 problem documents; see /problems.",
         components=[Components(security_schemes=schemes), PROBLEM_COMPONENTS],
-        openapi_router=Router(path=DOCUMENTATION, route_handlers=[], opt={"access": PUBLIC, "plugin": "core"}),
+        openapi_router=Router(
+            path=DOCUMENTATION,
+            route_handlers=[],
+            opt={"access": PUBLIC, "plugin": "core"},
+            response_headers={"Content-Security-Policy": DOCUMENTATION_POLICY},
+        ),
         render_plugins=[ScalarRenderPlugin(), SwaggerRenderPlugin(path="/swagger")],
         use_handler_docstrings=True,
     )

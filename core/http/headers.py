@@ -18,6 +18,13 @@ _FIXED: Final[RawHeaders] = (
 )
 _HSTS: Final[RawHeaders] = ((b"strict-transport-security", b"max-age=63072000; includeSubDomains"),)
 
+DOCUMENTATION_POLICY: Final = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline' https://cdn.jsdelivr.net; "
+    "style-src 'self' 'unsafe-inline' https://cdn.jsdelivr.net; img-src 'self' data: https:; "
+    "font-src 'self' data: https:; connect-src 'self'; worker-src blob:; frame-ancestors 'none'"
+)
+"""`Content-Security-Policy` of the documentation pages, whose scripts come from a content delivery network."""
+
 
 def response_headers(*, hsts: bool) -> RawHeaders:
     """Return the headers of every answer that does not set them itself.
