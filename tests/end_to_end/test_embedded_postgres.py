@@ -1,0 +1,228 @@
+"""The embedded server with real processes: who starts it, who stops it, and what a kill leaves behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60.0
+
+PROCESS = """
+import asyncio, signal, sys
+from adapters.storage import embedded_postgres as adapter
+
+async def main(state_dir):
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    async with adapter.open(adapter.Settings(state_dir=state_dir)) as storage:
+        await storage.ping()
+        connection = await storage.connect(application_name="process")
+        await connection.execute("SELECT pg_advisory_lock(1)")
+        await connection.execute("CREATE TABLE IF NOT EXISTS kept (process int)")
+        await connection.execute("SELECT pg_advisory_unlock(1)")
+        await connection.execute(f"INSERT INTO kept VALUES ({__import__('os').getpid()})")
+        print("ready", await connection.fetchval("SELECT array_agg(process) FROM kept"), flush=True)
+        await ended.wait()
+        await connection.close()
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+class Process:
+    """A process that uses the embedded server until it is told to end."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", PROCESS, str(state_dir)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.pid = self._process.pid
+
+    def ready(self) -> list[int]:
+        """Wait until it works with the database; return the numbers of all processes that ever did."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line.startswith("ready "), self._process.stderr and self._process.stderr.read()
+        return [int(number) for number in line.removeprefix("ready ").strip("[]\n").split(",")]
+
+    def end(self, how: signal.Signals) -> int:
+        self._process.send_signal(how)
+        self._process.communicate(timeout=PATIENCE)
+        return self._process.returncode
+
+
+@pytest.fixture
+def state_dir() -> Iterator[Path]:
+    """A folder under one that only its owner may enter, as everything of root's is."""
+    with tempfile.TemporaryDirectory(prefix="hexastar-private-") as private:
+        assert stat_mode(Path(private)) == 0o700
+        state = Path(private) / "deployment" / "var"
+        state.mkdir(parents=True)
+        yield state
+        for server in servers(state):
+            server.kill()
+
+
+@pytest.fixture
+def started(state_dir: Path) -> Iterator[Callable[[], Process]]:
+    processes: list[Process] = []
+
+    def start() -> Process:
+        processes.append(Process(state_dir))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        if process._process.poll() is None:
+            process.end(signal.SIGKILL)
+
+
+def servers(state_dir: Path) -> list[psutil.Process]:
+    """Return the PostgreSQL processes over a folder, its workers included."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        if any(str(state_dir) in argument for argument in process.info["cmdline"] or ()) and is_postgres(process):
+            found += [process, *process.children()]
+    return found
+
+
+def is_postgres(process: psutil.Process) -> bool:
+    try:
+        return process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def stat_mode(folder: Path) -> int:
+    return folder.stat().st_mode & 0o7777
+
+
+def modes(state_dir: Path) -> dict[Path, tuple[int, int, int]]:
+    """Return mode and ownership of every folder from the root down to the state folder, and of the programs."""
+    programs = Path(sys.prefix) / "lib"
+    folders = [state_dir, *state_dir.parents, programs, *programs.parents]
+    return {folder: (stat_mode(folder), folder.stat().st_uid, folder.stat().st_gid) for folder in folders}
+
+
+def eventually(condition: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + PATIENCE
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.02)
+    return value
+
+
+def postmaster(state_dir: Path) -> list[str]:
+    """Return the lines of `postmaster.pid`: process, folder, start, port, folder of the socket, address."""
+    return (state_dir / "postgres" / "postmaster.pid").read_text().splitlines()
+
+
+def test_the_last_to_leave_stops_the_server_though_another_was_killed(
+    started: Callable[[], Process], state_dir: Path
+) -> None:
+    before = modes(state_dir)
+    main, other = started(), started()
+    main.ready()
+    assert {main.pid, other.pid} >= set(other.ready())
+    server = postmaster(state_dir)
+    other.end(signal.SIGKILL)
+    assert postmaster(state_dir) == server
+    assert main.end(signal.SIGTERM) == 0
+    eventually(lambda: not servers(state_dir))
+    assert modes(state_dir) == before
+    assert not Path(server[4]).exists()
+    assert not (state_dir / "postgres" / "postmaster.pid").exists()
+
+
+def test_one_who_leaves_early_leaves_the_server_to_the_others(started: Callable[[], Process], state_dir: Path) -> None:
+    first, second = started(), started()
+    first.ready()
+    second.ready()
+    assert first.end(signal.SIGTERM) == 0
+    assert servers(state_dir)
+    third = started()
+    assert second.pid in third.ready()
+    assert second.end(signal.SIGTERM) == 0
+    assert third.end(signal.SIGTERM) == 0
+    eventually(lambda: not servers(state_dir))
+
+
+def test_processes_that_start_at_once_share_one_server(started: Callable[[], Process], state_dir: Path) -> None:
+    processes = [started() for _ in range(4)]
+    for process in processes:
+        process.ready()
+    postmasters = [one for one in servers(state_dir) if any(str(state_dir) in part for part in one.cmdline())]
+    assert len(postmasters) == 1
+    for process in processes:
+        assert process.end(signal.SIGTERM) == 0
+    eventually(lambda: not servers(state_dir))
+
+
+def test_after_a_kill_the_next_process_adopts_the_running_server(
+    started: Callable[[], Process], state_dir: Path
+) -> None:
+    killed = started()
+    killed.ready()
+    server = postmaster(state_dir)
+    killed.end(signal.SIGKILL)
+    assert servers(state_dir)
+    adopter = started()
+    assert killed.pid in adopter.ready()
+    assert postmaster(state_dir) == server
+    assert adopter.end(signal.SIGTERM) == 0
+    eventually(lambda: not servers(state_dir))
+
+
+def test_after_everything_was_killed_the_next_process_recovers_what_was_committed(
+    started: Callable[[], Process], state_dir: Path
+) -> None:
+    killed = started()
+    killed.ready()
+    for process in servers(state_dir):
+        process.kill()
+    killed.end(signal.SIGKILL)
+    eventually(lambda: not servers(state_dir))
+    left_behind = Path(postmaster(state_dir)[4])
+    assert left_behind.exists()
+    survivor = started()
+    assert killed.pid in survivor.ready()
+    assert not left_behind.exists()
+    assert survivor.end(signal.SIGTERM) == 0
+    eventually(lambda: not servers(state_dir))
+
+
+def test_a_stale_number_that_another_process_has_now_does_not_keep_the_server_down(
+    started: Callable[[], Process], state_dir: Path
+) -> None:
+    first = started()
+    first.ready()
+    lines = postmaster(state_dir)
+    assert first.end(signal.SIGTERM) == 0
+    stale = state_dir / "postgres" / "postmaster.pid"
+    stale.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
+    second = started()
+    assert first.pid in second.ready()
+    assert second.end(signal.SIGTERM) == 0
+
+
+def test_only_its_owner_reaches_the_data_and_the_socket(started: Callable[[], Process], state_dir: Path) -> None:
+    process = started()
+    process.ready()
+    lines = postmaster(state_dir)
+    assert stat_mode(state_dir / "postgres") == 0o700
+    assert stat_mode(Path(lines[4])) == 0o700
+    assert lines[5] == ""  # it listens to no network
+    assert process.end(signal.SIGTERM) == 0
