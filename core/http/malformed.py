@@ -1,6 +1,7 @@
 """Litestar's answers to input that it cannot parse, put right.
 
-It answers 400 to a form of too many parts, and an IndexError (so 500) to a form without parts or boundary.
+It answers 400 to a form of too many parts, 500 to a client that leaves while it sends, and an IndexError (so 500) to
+a form without parts or boundary.
 """
 
 from types import TracebackType
@@ -18,12 +19,14 @@ _KINDS: Final = {
     "Invalid multipart/form-data": kinds.MALFORMED_BODY,
     "Unexpected eof in multipart/form-data": kinds.MALFORMED_BODY,
     "Invalid host header": kinds.INVALID_HOST,
+    "client disconnected prematurely": kinds.BAD_REQUEST,
 }
 
 
-def malformed(exc: HTTPException) -> Problem:
-    """Return the problem that one of Litestar's 400s stands for."""
-    return Problem(_KINDS.get(exc.detail, kinds.BAD_REQUEST))
+def misnamed(exc: HTTPException) -> Problem | None:
+    """Return the problem that one of Litestar's refusals really is, where its status tells less or wrongly."""
+    kind = _KINDS.get(exc.detail)
+    return Problem(kind) if kind is not None else None
 
 
 def raised_by_form_parser(exc: Exception) -> bool:

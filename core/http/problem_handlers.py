@@ -16,7 +16,7 @@ from litestar.types import ExceptionHandlersMap, Scope, Send
 
 from core.http import problem_types as kinds
 from core.http.idempotency import Replay
-from core.http.malformed import malformed, raised_by_form_parser
+from core.http.malformed import misnamed, raised_by_form_parser
 from core.http.methods import allow_header
 from core.http.parameters import explain_validation
 from core.http.problems import PROBLEM_MEDIA_TYPE, Problem, ProblemRegistry, problem_document
@@ -134,18 +134,19 @@ def _of_port_error(exc: PortError) -> Problem:
 
 def _of_http_exception(request: Request[Any, Any, Any], exc: HTTPException) -> Problem:
     """Translate Litestar's own refusals. Its texts for 400 and 5xx quote the parser or the address: dropped."""
-    headers = {str(name): str(value) for name, value in (exc.headers or {}).items()}
+    if known := misnamed(exc):
+        return known
     if isinstance(exc, ValidationException):
         return explain_validation(request, exc)
     if exc.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("a request failed", exc_info=exc)
     kind = kinds.kind_for_status(exc.status_code)
-    if kind is kinds.BAD_REQUEST:
-        return malformed(exc)
+    headers = {str(name): str(value) for name, value in (exc.headers or {}).items()}
     if kind is kinds.METHOD_NOT_ALLOWED:
         headers = {"Allow": allow_header(_methods_of(headers))}
-    speaks = kind.status < HTTPStatus.INTERNAL_SERVER_ERROR and exc.detail != HTTPStatus(exc.status_code).phrase
-    return Problem(kind, exc.detail if speaks else None, headers=headers)
+    is_ours = kind is kinds.BAD_REQUEST or kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    says_more = not is_ours and exc.detail != HTTPStatus(exc.status_code).phrase
+    return Problem(kind, exc.detail if says_more else None, headers=headers)
 
 
 def _methods_of(headers: Mapping[str, str]) -> set[str]:

@@ -11,6 +11,7 @@ from litestar.params import FromPath, JSONBody
 from core.auth import PUBLIC
 from core.config import HttpSettings
 from core.http.guard import HttpGuard
+from core.http.headers import cors
 
 
 @get("/api/v1/things", access=PUBLIC)
@@ -104,3 +105,46 @@ async def test_a_body_that_stalls_is_cut_off(build_app: Any, client_of: Any, set
     assert answer.status_code == 408
     assert answer.json()["code"] == "request_timeout"
     assert answer.headers["Connection"] == "close"
+
+
+ORIGIN = "https://app.example.com"
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://appXexample.com",
+        "https://app.example.com.evil.org",
+        "https://evil.app.example.com",
+        "http://app.example.com",
+        "https://app.example.com:8443",
+        "null",
+    ],
+)
+async def test_only_the_exact_origin_may_read(build_app: Any, client_of: Any, origin: str) -> None:
+    app = build_app(things, cors_config=cors([ORIGIN]))
+    async with client_of(app) as client:
+        allowed = await client.get("/api/v1/things", headers={"Origin": ORIGIN})
+        refused = await client.get("/api/v1/things", headers={"Origin": origin})
+    assert allowed.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert allowed.headers["Access-Control-Allow-Credentials"] == "true"
+    assert "Access-Control-Allow-Origin" not in refused.headers
+
+
+async def test_a_client_that_leaves_while_it_sends_is_no_failure_of_ours(build_app: Any) -> None:
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"t"), (b"content-type", b"application/json"), (b"content-length", b"9")]
+    scope = {
+        "type": "http", "method": "POST", "path": "/api/v1/things", "raw_path": b"/api/v1/things", "query_string": b"",
+        "headers": headers, "client": ("127.0.0.1", 1), "server": ("t", 80), "scheme": "http", "root_path": "",
+        "http_version": "1.1", "asgi": {"version": "3.0"},
+    }  # fmt: skip
+    await build_app(add)(scope, receive, send)
+    assert sent[0]["status"] == 400
