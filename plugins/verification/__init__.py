@@ -20,6 +20,7 @@ from plugins.verification.academic.problems import ACADEMIC_PROBLEMS
 from plugins.verification.academic.routes import academic_routes
 from plugins.verification.demo import seed_demo
 from plugins.verification.doctors.routes import doctor_routes
+from plugins.verification.evidence.events import retire_verdicts
 from plugins.verification.insurance.commands import load_icd
 from plugins.verification.insurance.jobs import JOBS
 from plugins.verification.insurance.problems import INSURANCE_PROBLEMS
@@ -46,6 +47,12 @@ def register_routes(settings: Settings) -> Sequence[ControllerRouterHandler]:
 def register_jobs() -> Sequence[Job[Any]]:
     """Return what runs in the background: notifications, deadlines, and loading the list of ICD codes."""
     return JOBS
+
+
+@hookimpl
+def register_subscribers() -> Sequence[Job[Any]]:
+    """Return what follows from events: a doctor's changed records make older verdicts stale."""
+    return [retire_verdicts]
 
 
 @hookimpl

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import bindparam, insert
+from sqlalchemy import bindparam, insert, update
 
 from plugins.verification.evidence.tables import VerificationRequest
 from ports.storage import Command
@@ -30,3 +30,15 @@ RECORD: Final = Command(
         }
     )
 )
+
+RETIRE: Final = Command(
+    update(VerificationRequest)
+    .where(
+        VerificationRequest.subject_type == "doctor",
+        VerificationRequest.subject_key == bindparam("doctor_id"),
+        VerificationRequest.verified_at < bindparam("changed_at"),
+        VerificationRequest.stale.is_(False),
+    )
+    .values(stale=True)
+)
+"""Marks stale what was said about a doctor before a change."""

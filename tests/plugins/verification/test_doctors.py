@@ -1,6 +1,7 @@
 """Doctors through HTTP: registering them, asking each primary source, and the verdict on the whole."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -33,6 +34,7 @@ READS = (
 )
 TODAY = date(2026, 1, 5)
 COUNT_RECORDS = Query(select(func.count()).select_from(VerificationRequest), int)
+STALE_FLAGS = Query(select(VerificationRequest.stale).order_by(VerificationRequest.verified_at), bool)
 COUNT_DOCTORS = Query(select(func.count()).select_from(Doctor), int)
 
 
@@ -811,3 +813,16 @@ async def test_the_demonstration_holds_every_verdict_and_may_be_repeated(
     assert await storage.fetch_one(COUNT_DOCTORS) == DOCTORS
     answers = [await ask(client, "verify", doctor_id=f"DOC-{number:04}") for number in range(1, 50)]
     assert {answer["verdict"] for answer in answers} == {"VERIFIED", "NEEDS_REVIEW", "NOT_VERIFIED"}
+
+
+async def test_replacing_a_doctors_records_makes_older_verdicts_stale(
+    admin_client: httpx.AsyncClient, storage: Storage, clock: SettableClock, run_jobs: Callable[[], Awaitable[int]]
+) -> None:
+    doctor = await register(admin_client)
+    await ask(admin_client, "verify", doctor_id=doctor["doctor_id"])
+    clock.advance(timedelta(minutes=1))
+    await admin_client.post(ADD, json=a_doctor(), params={"upsert": "true"})
+    clock.advance(timedelta(minutes=1))
+    await ask(admin_client, "verify", doctor_id=doctor["doctor_id"])
+    await run_jobs()
+    assert await storage.fetch_all(STALE_FLAGS) == [True, False]

@@ -17,6 +17,7 @@ from plugins.verification.doctors.rules.intake import Breach, breaches
 from plugins.verification.doctors.schemas.answers import DoctorOut
 from plugins.verification.doctors.schemas.requests import DoctorIn
 from plugins.verification.doctors.tables import SECTIONS
+from plugins.verification.evidence.events import DOCTOR_CHANGED, DoctorChanged
 
 F = TypeVar("F", bound=msgspec.Struct)
 
@@ -60,6 +61,8 @@ async def register(uow: UnitOfWork, clock: Clock, doctor: DoctorIn, *, upsert: b
         raise _refusal(broken)
     try:
         written = await _write(uow, dossier, doctor, upsert=upsert)
+        if not written.is_new:
+            await uow.publish(DOCTOR_CHANGED, DoctorChanged(dossier.doctor_id, clock.now()))
     except Exception as error:
         taken = DUPLICATES.get(violated_constraint(error) or "")
         if taken is None:

@@ -27,6 +27,7 @@ MOST_COMPARED: Final = 25
 
 _HARD_BREAK: Final = re.compile(r"[;\r\n]+")
 _SOFT_BREAK: Final = re.compile(r",|\s+and\s+", re.IGNORECASE)
+_PARENTHESES: Final = re.compile(r"\([^)]*\)")
 _WORD: Final = re.compile(r"[a-z0-9]+")
 _DECIMALS: Final = 4
 _PREFIX: Final = 4
@@ -97,6 +98,15 @@ def search_form(text: str) -> str:
     """Return `text` as it is compared: lower case, no accents, only letters and digits, single blanks."""
     decomposed = unicodedata.normalize("NFKD", text).casefold()
     return " ".join(_WORD.findall("".join(c for c in decomposed if not unicodedata.combining(c))))
+
+
+def spellings(synonym: str) -> frozenset[str]:
+    """Return the search forms of a synonym as code lists write it.
+
+    What is in parentheses is optional, and so is the "NOS" (not otherwise specified) at its end.
+    """
+    forms = {search_form(synonym), search_form(_PARENTHESES.sub(" ", synonym))}
+    return frozenset({form.removesuffix(" nos") for form in forms} | forms) - {"", "nos"}
 
 
 def normalise_hospital(name: str) -> str:

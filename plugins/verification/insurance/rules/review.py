@@ -9,6 +9,7 @@ import msgspec
 
 from plugins.verification.insurance.rules.reasons import is_reason
 from plugins.verification.insurance.rules.refusals import Refused
+from plugins.verification.insurance.rules.review_amounts import Item, decided_amount
 
 State = Literal[
     "submitted", "assigned", "in_review", "info_requested", "approved",
@@ -37,14 +38,6 @@ class Actor(msgspec.Struct, frozen=True):
 
     id: str
     role: Role
-
-
-class Item(msgspec.Struct, frozen=True):
-    """The decision about one item of a claim; `amount` counts where it is approved."""
-
-    code: str
-    decision: Literal["approved", "rejected"]
-    amount: Decimal
 
 
 class Review(msgspec.Struct, frozen=True, kw_only=True):
@@ -256,7 +249,9 @@ def advance(review: Review, command: Command, authority: Authority) -> Step:
         raise Refused("invalid_transition", f"A claim that is {review.state} allows: {allowed}.", pointer="/action")
     for guard in rule.guards:
         guard(review, command)
-    amount = _decided_amount(review, command)
+    amount = None
+    if command.action in DECISIONS:
+        amount = decided_amount(command.action, review.claim_amount, command.approved_amount, command.items)
     if amount is not None and amount > authority.limit(command.actor.role):
         detail = f"A {command.actor.role} approves up to {authority.limit(command.actor.role)}."
         raise Refused("authority_exceeded", detail, pointer="/approved_amount")
@@ -274,55 +269,3 @@ def _step(review: Review, command: Command, rule: Rule, amount: Decimal | None) 
         approved_amount=amount if decided else None if command.action == "reopen" else review.approved_amount,
         amount=amount,
     )
-
-
-def _decided_amount(review: Review, command: Command) -> Decimal | None:
-    """Return the amount that a decision grants, None for other actions."""
-    if command.action not in DECISIONS:
-        return None
-    by_items = _amount_of(command.items)
-    stated = command.approved_amount
-    if stated is not None and by_items is not None and stated != by_items:
-        detail = f"The approved items come to {by_items}, not to {stated}."
-        raise Refused("item_sum_mismatch", detail, pointer="/items")
-    return {"approve": _full, "approve_partial": _part, "reject": _nothing}[command.action](
-        review, by_items if stated is None else stated
-    )
-
-
-def _full(review: Review, amount: Decimal | None) -> Decimal:
-    if amount is not None and amount > review.claim_amount:
-        raise _exceeds(review)
-    if amount is not None and amount < review.claim_amount:
-        detail = f"To approve less than {review.claim_amount}, use approve_partial."
-        raise Refused("amount_below_claim", detail, pointer="/approved_amount")
-    return review.claim_amount
-
-
-def _part(review: Review, amount: Decimal | None) -> Decimal:
-    if amount is None or amount <= 0:
-        detail = "To approve a part, state an amount above zero."
-        raise Refused("amount_required", detail, pointer="/approved_amount")
-    if amount >= review.claim_amount:
-        raise _exceeds(review)
-    return amount
-
-
-def _nothing(_: Review, amount: Decimal | None) -> Decimal:
-    if amount:
-        raise Refused("amount_not_allowed", "A rejection grants no amount.", pointer="/approved_amount")
-    return Decimal(0)
-
-
-def _exceeds(review: Review) -> Refused:
-    detail = f"The claim is for {review.claim_amount}; a part of it is less, and nothing is more."
-    return Refused("amount_exceeds_claim", detail, pointer="/approved_amount")
-
-
-def _amount_of(items: Sequence[Item]) -> Decimal | None:
-    """Return what the approved items come to, None without items; each item counts once."""
-    if len({item.code for item in items}) != len(items):
-        raise Refused("duplicate_item", "An item has one decision.", pointer="/items")
-    if not items:
-        return None
-    return sum((item.amount for item in items if item.decision == "approved"), Decimal(0))

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from plugins.verification.evidence.schemas import Verification
 from plugins.verification.insurance.rules.payout import Adjustment, Stage
 from plugins.verification.insurance.schemas.values import (
     NOTHING,
@@ -102,3 +103,4 @@ class PayoutOut(msgspec.Struct, frozen=True, kw_only=True):
     deductible_remaining: Decimal
     checks: Checks
     processed_at: datetime | None
+    verification: Annotated[Verification | None, msgspec.Meta(description="None for a dry run.")]

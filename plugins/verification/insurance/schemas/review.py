@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from core.http.values import Timestamp
+from plugins.verification.evidence.schemas import Verification
 from plugins.verification.insurance.rules.review import Action, FhirOutcome, Priority, Role, State
 from plugins.verification.insurance.schemas.values import (
     ClaimReference,
@@ -122,3 +123,4 @@ class ReviewActionOut(msgspec.Struct, frozen=True, kw_only=True):
     priority: Priority
     history: tuple[HistoryEntry, ...]
     allowed_actions: tuple[Action, ...]
+    verification: Verification

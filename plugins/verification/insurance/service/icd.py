@@ -16,7 +16,7 @@ from core.clock import new_id
 from core.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from plugins.verification.insurance.queries import enrichment as queries
 from plugins.verification.insurance.rules import icd
-from plugins.verification.insurance.rules.enrichment import search_form
+from plugins.verification.insurance.rules.enrichment import search_form, spellings
 
 BATCH: Final = 5_000
 PACKAGE: Final = "simple_icd_10_cm"
@@ -76,7 +76,7 @@ async def load(
         ModuleNotFoundError: there is no file, and the optional package is not installed.
         ValueError: the file lacks a column, or a line's code has no code's form.
     """
-    codes = await (asyncio.to_thread(_read, file) if file else asyncio.to_thread(_packaged))
+    codes = await (asyncio.to_thread(_read, file) if file else asyncio.to_thread(packaged_codes))
     checksum = hashlib.sha256(msgspec.json.encode(codes)).hexdigest()
     async with units() as uow:
         if await uow.fetch_one(queries.LATEST_CHECKSUM) == checksum:
@@ -100,7 +100,7 @@ async def _write(uow: UnitOfWork, codes: Sequence[ListedCode]) -> None:
 
 
 def _record(listed: ListedCode) -> tuple[Any, ...]:
-    synonyms = sorted({search_form(synonym) for synonym in listed.synonyms} - {""})
+    synonyms = sorted({form for synonym in listed.synonyms for form in spellings(synonym)})
     form = search_form(listed.description)
     return new_id(), listed.code, listed.description, listed.billable, listed.chapter, synonyms, form
 
@@ -125,7 +125,8 @@ def _read(file: Path) -> list[ListedCode]:
     )
 
 
-def _packaged() -> list[ListedCode]:
+def packaged_codes() -> list[ListedCode]:
+    """Return the optional package's list, in the order of the codes."""
     package: Any = importlib.import_module(PACKAGE)
     codes = (code for code in package.get_all_codes(with_dots=True) if package.is_category_or_subcategory(code))
     return _sorted(
@@ -134,7 +135,7 @@ def _packaged() -> list[ListedCode]:
             package.get_description(code),
             package.is_leaf(code),
             next(iter(package.get_ancestors(code)[-1:]), None),
-            tuple(package.get_inclusion_term(code)),
+            (*package.get_includes(code), *package.get_inclusion_term(code)),
         )
         for code in codes
     )

@@ -135,7 +135,8 @@ async def _settle(uow: UnitOfWork, clock: Clock, principal: Principal, row: Payo
     answer = _answer(payout, terms, status="dry_run" if dry_run else payout.status, row=row)
     if dry_run:
         return answer
-    answer = msgspec.structs.replace(answer, processed_at=began_at)
+    attested = evidence.attest(clock, began_at, as_of=clock.today(), outcome="found", source="claims-payout")
+    answer = msgspec.structs.replace(answer, processed_at=began_at, verification=attested)
     await uow.execute(
         queries.SETTLE,
         payout_id=row.id,
@@ -149,7 +150,7 @@ async def _settle(uow: UnitOfWork, clock: Clock, principal: Principal, row: Payo
     )
     await evidence.record(
         uow,
-        evidence.attest(clock, began_at, as_of=clock.today(), outcome="found", source="claims-payout"),
+        attested,
         kind="insurance.payout",
         subject_type="claim",
         subject_key=row.claim_reference,
@@ -203,6 +204,7 @@ def _answer(payout: Payout, terms: Terms, *, status: Any, row: PayoutRow | None 
         deductible_remaining=money.shown(payout.deductible_remaining, currency),
         checks=Checks(balances=payout.balances(terms.approved_amount)),
         processed_at=None,
+        verification=None,
     )
 
 

@@ -11,13 +11,15 @@ from core.clock import Clock, new_id
 from core.http.problems import Fault, Problem
 from core.unit_of_work import UnitOfWork
 from plugins.verification.evidence import service as evidence
+from plugins.verification.evidence.schemas import Verification
 from plugins.verification.insurance import problems
 from plugins.verification.insurance.queries import review as queries
 from plugins.verification.insurance.queries.review import ReviewRow, TransitionRow
 from plugins.verification.insurance.rules import money, reasons
 from plugins.verification.insurance.rules import review as rules
 from plugins.verification.insurance.rules.refusals import Refused
-from plugins.verification.insurance.rules.review import Actor, Authority, Command, Item, Review, Step
+from plugins.verification.insurance.rules.review import Actor, Authority, Command, Review, Step
+from plugins.verification.insurance.rules.review_amounts import Item
 from plugins.verification.insurance.schemas.review import (
     ActorOut,
     HistoryEntry,
@@ -29,6 +31,7 @@ from plugins.verification.insurance.schemas.review import (
 from plugins.verification.insurance.service.references import exactly_one, insert_once, not_found
 
 ADMIN_SCOPE: Final = "verification:admin"
+SOURCE: Final = "claims-review"
 
 
 async def register(uow: UnitOfWork, clock: Clock, principal: Principal, data: ReviewRegistration) -> RegisteredReview:
@@ -83,8 +86,19 @@ async def act(
     except Refused as refused:
         raise problems.problem_of(refused, **_position(row)) from refused
     taken = await _take(uow, row, command, step)
-    answer = _answer(row, step, [*history, taken])
-    await _record(uow, clock, principal, answer, data, began_at)
+    attested = evidence.attest(clock, began_at, as_of=clock.today(), outcome="found", source=SOURCE)
+    answer = _answer(row, step, [*history, taken], attested)
+    await evidence.record(
+        uow,
+        attested,
+        kind="insurance.review",
+        subject_type="claim",
+        subject_key=row.claim_reference,
+        principal=principal,
+        parameters={"action": data.action, "version": answer.version},
+        answer=answer,
+        verdict=answer.to_state,
+    )
     return answer
 
 
@@ -134,28 +148,6 @@ async def _take(uow: UnitOfWork, row: ReviewRow, command: Command, step: Step) -
     return taken
 
 
-async def _record(
-    uow: UnitOfWork,
-    clock: Clock,
-    principal: Principal,
-    answer: ReviewActionOut,
-    data: ReviewActionIn,
-    began_at: datetime,
-) -> None:
-    attested = evidence.attest(clock, began_at, as_of=clock.today(), outcome="found", source="claims-review")
-    await evidence.record(
-        uow,
-        attested,
-        kind="insurance.review",
-        subject_type="claim",
-        subject_key=answer.claim_reference,
-        principal=principal,
-        parameters={"action": data.action, "version": answer.version},
-        answer=answer,
-        verdict=answer.to_state,
-    )
-
-
 def _check_beginning(data: ReviewRegistration, state: rules.State) -> None:
     """Refuse a beginning that the workflow could not have led to."""
     try:
@@ -201,7 +193,7 @@ def _review(row: ReviewRow, history: Sequence[TransitionRow]) -> Review:
     )
 
 
-def _answer(row: ReviewRow, step: Step, history: Sequence[TransitionRow]) -> ReviewActionOut:
+def _answer(row: ReviewRow, step: Step, history: Sequence[TransitionRow], attested: Verification) -> ReviewActionOut:
     approved = step.approved_amount
     return ReviewActionOut(
         review_id=row.id,
@@ -216,6 +208,7 @@ def _answer(row: ReviewRow, step: Step, history: Sequence[TransitionRow]) -> Rev
         priority=rules.PRIORITIES[step.priority],
         history=tuple(_entry(each, row.currency) for each in history),
         allowed_actions=rules.allowed_actions(step.state),
+        verification=attested,
     )
 
 
