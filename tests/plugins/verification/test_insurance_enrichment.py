@@ -172,6 +172,15 @@ async def test_loading_the_same_list_again_changes_nothing(units: UnitOfWorkFact
     assert again.checksum == first.checksum
 
 
+@pytest.mark.filterwarnings("ignore:pkg_resources is deprecated")
+def test_the_optional_package_lists_codes_with_synonyms() -> None:
+    pytest.importorskip(icd.PACKAGE)
+    listed = {each.code: each for each in icd.packaged_codes()}
+    assert len(listed) > 90_000
+    assert (listed["E11.9"].billable, listed["E11"].billable, listed["I10"].chapter) == (True, False, "9")
+    assert "high blood pressure" in listed["I10"].synonyms
+
+
 @pytest.mark.parametrize("text", ["code\tbillable\nA00\t1\n", "code\tbillable\tdescription\nnonsense\t1\tx\n"])
 async def test_a_list_that_is_none_is_refused(units: UnitOfWorkFactory, tmp_path: Path, text: str) -> None:
     file = tmp_path / "codes.tsv"

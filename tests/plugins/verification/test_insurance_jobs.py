@@ -1,5 +1,6 @@
 """The jobs and the command of insurance claims run as declared, and demonstration claims can be told apart by state."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from click.testing import CliRunner
 from core.clock import Clock
 from core.jobs.declare import Tick
 from core.testing.fakes import SettableClock
+from core.testing.migrated import environ_for_tests
 from core.unit_of_work import UnitOfWorkFactory
 from plugins.verification.insurance import demo, jobs
 from plugins.verification.insurance.commands import load_icd
@@ -56,9 +58,17 @@ async def test_demonstration_claims_stand_on_every_branch_and_are_registered_onc
     assert len(found) == 10
 
 
-def test_the_command_says_what_it_takes() -> None:
-    shown = CliRunner().invoke(load_icd, ["--help"])
-    assert shown.exit_code == 0
-    assert "--file" in shown.output
-    missing = CliRunner().invoke(load_icd, ["--file", "/nowhere.tsv"])
-    assert missing.exit_code == 2
+async def test_the_command_loads_a_list_shows_how_far_it_is_and_refuses_another_file(
+    units: UnitOfWorkFactory, database: Any, hexastar_environ: dict[str, str], hexastar_state: Path, tmp_path: Path
+) -> None:
+    environ = environ_for_tests(database, hexastar_environ, hexastar_state)
+    good, bad = tmp_path / "codes.tsv", tmp_path / "bad.tsv"
+    good.write_text(CODES, encoding="utf-8")
+    bad.write_text("name\nCholera\n", encoding="utf-8")
+    loaded = await asyncio.to_thread(CliRunner().invoke, load_icd, ["--file", str(good)], env=environ)
+    assert (loaded.exit_code, loaded.stderr.splitlines()[-1]) == (0, "1 of 1 codes"), loaded.output
+    assert "1 codes loaded" in loaded.stdout
+    assert await rows(units, "SELECT code FROM verification.icd_codes") == [("A00",)]
+    refused = await asyncio.to_thread(CliRunner().invoke, load_icd, ["--file", str(bad)], env=environ)
+    assert refused.exit_code == 1
+    assert "lacks the columns" in refused.stderr

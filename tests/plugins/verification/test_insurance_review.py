@@ -101,6 +101,7 @@ async def test_a_review_begins_assigned_where_it_names_whom_to(admin_client: htt
 
 async def test_a_claim_is_approved_step_by_step_and_every_step_is_kept(admin_client: httpx.AsyncClient) -> None:
     body = await walk(admin_client, ASSIGN, START, APPROVE)
+    assert (body["verification"]["source"], body["verification"]["stale"]) == ("claims-review", False)
     assert (body["from_state"], body["to_state"], body["version"]) == ("in_review", "approved", 4)
     assert (body["outcome"], body["approved_amount"], body["allowed_actions"]) == ("complete", "1000.00", ["close"])
     assert [(entry["seq"], entry["action"]) for entry in body["history"]] == [

@@ -35,6 +35,23 @@ def test_a_diagnosis_is_cut_at_semicolons_and_lines_and_then_at_commas_and_the_w
     assert enrichment.terms("Fever, cough; fever") == ("fever cough", "fever", "cough")
 
 
+def test_a_synonym_is_known_with_and_without_its_optional_words() -> None:
+    assert enrichment.spellings("Coryza (acute) NOS") == {
+        "coryza acute nos", "coryza acute", "coryza nos", "coryza",
+    }  # fmt: skip
+    assert enrichment.spellings("NOS") == enrichment.spellings("(x)") - {"x"} == set()
+
+
+def test_a_hospital_is_compared_without_abbreviations() -> None:
+    assert enrichment.normalise_hospital("St.  Mary Gen. HOSP") == "saint mary general hospital"
+
+
+def test_word_queries_ask_for_every_word_first_and_for_any_beginning_then() -> None:
+    assert enrichment.word_queries("Pain of the knee, unspecified") == ("pain:* & knee:*", "pain:* | knee:*")
+    assert enrichment.word_queries("fractures")[0] == "fractur:*"
+    assert enrichment.word_queries("other, unspecified") == ()
+
+
 def test_the_codes_that_stand_in_a_text_are_listed_once() -> None:
     assert enrichment.literal_codes("E119, e11.9 and I10") == ("E11.9", "I10")
 

@@ -93,6 +93,11 @@ def test_trailing_zeros_are_no_decimals_and_no_amount_is_no_fault() -> None:
     money.check(None, "USD", "")
 
 
+def test_amounts_are_shown_with_as_many_decimals_as_their_currency_has() -> None:
+    assert str(money.shown(Decimal(5), "USD")) == "5.00"
+    assert str(money.shown(Decimal("5.00"), "JPY")) == "5"
+
+
 @given(TERMS)
 def test_payout_and_adjustments_always_come_to_the_approved_amount(given_terms: Terms) -> None:
     result = payout.compute(given_terms)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from plugins.verification.insurance.rules import reasons, review
 from plugins.verification.insurance.rules.refusals import Refused
-from plugins.verification.insurance.rules.review import Action, Actor, Authority, Command, Item, Review, Role, State
+from plugins.verification.insurance.rules.review import Action, Actor, Authority, Command, Review, Role, State
+from plugins.verification.insurance.rules.review_amounts import Item
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 STATES: tuple[State, ...] = get_args(State)
@@ -218,6 +219,30 @@ def test_eighteen_reasons_have_names_and_the_others_are_adjustment_reason_codes(
     assert reasons.adjustment_reason_code("waiting_period") == "179"
     assert reasons.adjustment_reason_code("category_limitation") is None
     assert reasons.adjustment_reason_code("CO-45") == reasons.adjustment_reason_code("45") == "45"
+
+
+def test_who_speaks_for_nobody_else_acts_in_a_role_held_or_on_an_own_claim() -> None:
+    assert review.acting("rita", {"reviewer"}, "reviewer", "sam") == Actor("rita", "reviewer")
+    assert review.acting("sam", set(), "submitter", "sam") == Actor("sam", "submitter")
+    for person, roles, claimed in (
+        ("rita", {"reviewer"}, "supervisor"),
+        ("rita", set(), "submitter"),
+        ("sam", set(), "system"),
+    ):
+        with pytest.raises(Refused, match="role_not_allowed"):
+            review.acting(person, roles, claimed, "sam")
+
+
+def test_a_review_begins_submitted_or_assigned_to_somebody_else() -> None:
+    review.check_beginning("submitted", None, "sam")
+    review.check_beginning("assigned", "rita", "sam")
+    for state, assignee, code in (
+        ("approved", "rita", "invalid_initial_state"),
+        ("assigned", None, "invalid_initial_state"),
+        ("submitted", "sam", "four_eyes"),
+    ):
+        with pytest.raises(Refused, match=code):
+            review.check_beginning(state, assignee, "sam")
 
 
 COMMANDS = st.builds(
