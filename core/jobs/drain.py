@@ -11,6 +11,7 @@ from core.jobs.outage import hang_up
 from core.jobs.runner import Runner
 from ports.storage import Storage
 
+
 class Drain:
     """Claims, runs and settles without slots, bell or timers; keeps its connection until closed."""
 

@@ -146,7 +146,7 @@ class Keeper:
         claims = await ledger.claim(rooms, free)
         for claim in claims:
             self._hand_over(claim)
-        if len(claims) == free or self._lanes.crowded:
+        if len(claims) == free or self._lanes.left_some(rooms, (claim.lane for claim in claims)):
             self._claimable = True
 
     def _hand_over(self, claim: Claim) -> None:

@@ -4,7 +4,7 @@ A lane is what shares a cap: a plugin, or a job that declares a cap of its own.
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from core.jobs.declare import Job
@@ -29,10 +29,13 @@ class Lanes:
         rooms = {lane: self._caps[lane] - self._running[lane] for lane in self._order}
         return {lane: room for lane, room in rooms.items() if room > 0}
 
-    @property
-    def crowded(self) -> bool:
-        """Tell whether some lane is full, so that it may have more to run as soon as one of its jobs ends."""
-        return any(self._running[lane] >= cap for lane, cap in self._caps.items())
+    def left_some(self, rooms: Mapping[str, int], taken: Iterable[str]) -> bool:
+        """Tell whether more may be due than was taken within `rooms`: some lane had no room, or filled what it had.
+
+        To be asked about the rooms as they were when the taking began, since jobs may have ended meanwhile.
+        """
+        counts = Counter(taken)
+        return any(counts[lane] >= rooms.get(lane, 0) for lane in self._caps)
 
     def enter(self, lane: str) -> None:
         """Count one that starts."""

@@ -114,7 +114,7 @@ DELETE FROM core.jobs
 WHERE id = ANY (ARRAY(
     SELECT old.id FROM core.jobs AS old
     WHERE old.id < (
-            lpad(to_hex((extract(epoch FROM now() - make_interval(secs => least($1::float8, $2::float8))) * 1000)::bigint), 12, '0')
+            lpad(to_hex(((extract(epoch FROM now()) - least($1::float8, $2::float8)) * 1000)::bigint), 12, '0')
             || repeat('0', 20)
         )::uuid
         AND (

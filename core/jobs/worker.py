@@ -25,6 +25,9 @@ from ports.storage import Storage
 __all__ = ["Injector", "JobContext", "JobMetrics", "Units", "Worker"]
 
 DAY: Final = 86_400.0
+CUT_OFF: Final = 1.0
+"""Seconds that a cancelled job has to heed it."""
+
 LAST_WORDS: Final = 5.0
 """Seconds after the last job for writing outcomes down, where the database is slow or away."""
 
@@ -77,7 +80,9 @@ class Worker(saq.Worker[Context]):
         self._runner = Runner(declared.values(), injector, units, tracing or Tracing(), metrics)
         self._drain = Drain(storage, declared, self._runner, lease)
         self._bell = bell
+        self._grace = grace
         self._stop_requested = False
+        self._stopping = asyncio.Lock()
         self._slots: set[asyncio.Task[Any] | None] = set()
         self._background: list[asyncio.Task[None]] = []
         self._durable = DurableQueue(storage, JobOutbox(declared.values(), bell), self._keeper)
@@ -86,20 +91,42 @@ class Worker(saq.Worker[Context]):
             [],
             concurrency=concurrency,
             startup=self._open,
-            shutdown=self._close,
-            shutdown_grace_period_s=grace,  # type: ignore[arg-type] # SAQ hands it to asyncio.wait_for as it is
         )
         if not signals:
             self.SIGNALS = []
 
     async def run(self) -> None:
-        """Work until a signal comes, `request_stop` or `stop` is called; return when everything is written down."""
+        """Work until a signal comes, or `request_stop` or `stop` is called; return when all is written down."""
         await self.start()
 
     def request_stop(self) -> None:
         """Stop as on the first signal, also before `run` has got going; `run` returns when it is done."""
         self._stop_requested = True
         self.event.set()
+
+    async def stop(self) -> None:
+        """Claim no more, wait for what runs, cut off what outlasts the grace, write everything down.
+
+        In place of SAQ's own, which waits for ever for a job that does not heed its cancellation.
+        """
+        self.request_stop()
+        async with self._stopping:
+            self._keeper.close()
+            await self._finish(self.tasks, self._grace)
+            self._keeper.abandon()
+            await self._finish(self._background, LAST_WORDS)
+            self.pool.shutdown(wait=False, cancel_futures=True)
+
+    @staticmethod
+    async def _finish(tasks: Iterable[asyncio.Task[Any]], seconds: float) -> None:
+        """Wait for `tasks`, cancel what is left after that time, and wait a moment for it to heed that."""
+        left = set(tasks)
+        if left:
+            _, left = await asyncio.wait(left, timeout=seconds)
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=CUT_OFF)
 
     async def run_until_idle(self, *, ahead: timedelta = timedelta(0), limit: int = 10_000) -> int:
         """Run what is due, or will be within `ahead`, one after the other until nothing is; return how many ran.
@@ -144,7 +171,7 @@ class Worker(saq.Worker[Context]):
             loop.add_signal_handler(signal_number, self._on_signal)
         self._background = [
             asyncio.create_task(self._keeper.run(), name="hexastar-queue"),
-            asyncio.create_task(self._attend(), name="hexastar-worker"),
+            asyncio.create_task(self._listen(), name="hexastar-bell"),
         ]
 
     def _on_signal(self) -> None:
@@ -153,18 +180,9 @@ class Worker(saq.Worker[Context]):
                 slot.cancel()
         self.event.set()
 
-    async def _attend(self) -> None:
-        """Listen to the bell until the worker is told to stop, and claim no more from then on."""
+    async def _listen(self) -> None:
         async with self._bell.listen(self._keeper.hint):
             await self.event.wait()
-            self._keeper.close()
-
-    async def _close(self, _context: Context) -> None:
-        self._keeper.abandon()
-        done, pending = await asyncio.wait(self._background, timeout=LAST_WORDS)
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*done, *pending, return_exceptions=True)
 
 
 def _chores(
