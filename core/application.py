@@ -7,13 +7,15 @@ from typing import Any, Final
 
 from litestar import Litestar, Router
 from litestar.di import Provide
+from litestar.enums import HttpMethod
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import ScalarRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components, Reference, SecurityScheme
 from litestar.types import ASGIApp, ControllerRouterHandler, Scope
 
 from core.auth import PUBLIC, Principal
-from core.authentication import AuthenticationMiddleware, enforce_access
+from core.authentication import AuthenticationMiddleware
 from core.cli import CommandLine
 from core.clock import Clock, SystemClock
 from core.composition import Composition
@@ -72,7 +74,6 @@ def build_application(
     app = Litestar(
         route_handlers=_routers(composition),
         dependencies=_dependencies(services, composition),
-        guards=[enforce_access],
         middleware=[AuthenticationMiddleware({kind: make(services) for kind, make in makers.items()})],
         exception_handlers=problem_handlers(registry),
         request_class=StrictRequest,
@@ -192,14 +193,28 @@ def _lifespan(
 
 
 def _check_routes(app: Litestar, source: str) -> None:
-    faults = [
-        ConfigurationFault(source, f"{method} {route.path}", "declares no access", "add access=… to the handler")
-        for route in app.routes
-        for method, (handler, _) in getattr(route, "route_handler_map", {}).items()
-        if method != "OPTIONS" and "access" not in handler.opt
-    ]
+    """Refuse routes that declare no access, and layers that replace what every request has to pass."""
+    faults = []
+    for route in app.routes:
+        for method, (handler, _) in getattr(route, "route_handler_map", {}).items():
+            name = f"{method} {route.path}"
+            if method != HttpMethod.OPTIONS and "access" not in handler.opt:
+                hint = "add access=… to the handler"
+                faults.append(ConfigurationFault(source, name, "declares no access", hint))
+            if replaced := _replaced(handler):
+                hint = "use a guard, a dependency or a middleware instead"
+                faults.append(ConfigurationFault(source, name, f"replaces the application's {replaced}", hint))
     if faults:
         raise ConfigurationError(faults)
+
+
+def _replaced(handler: HTTPRouteHandler) -> str:
+    layers = {
+        "before_request": handler.resolve_before_request() is admit,
+        "request_class": handler.resolve_request_class() is StrictRequest,
+        "response_class": handler.resolve_response_class() is RecordedResponse,
+    }
+    return ", ".join(name for name, kept in layers.items() if not kept)
 
 
 def _enter(inner: ASGIApp, services: Services, registry: ProblemRegistry, access_log: AccessLog) -> ASGIApp:

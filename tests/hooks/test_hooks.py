@@ -6,7 +6,7 @@ import click
 import httpx
 import msgspec
 import pytest
-from litestar import get
+from litestar import Request, Router, get
 
 from core.adapters import AdapterDeclaration
 from core.application import build_application
@@ -59,6 +59,16 @@ def test_register_routes_refuses_a_route_that_declares_no_access(make_plugin, co
 
     name = make_plugin("one", register_routes=lambda: [careless])
     with pytest.raises(ConfigurationError, match="GET /open: declares no access"):
+        build_application(compose_plugins(name))
+
+
+def test_register_routes_refuses_a_layer_that_replaces_what_every_request_passes(make_plugin, compose_plugins):
+    async def look_away(_request: Request) -> None:
+        """Let everything pass."""
+
+    router = Router("/", route_handlers=[made], before_request=look_away)
+    name = make_plugin("one", register_routes=lambda: [router])
+    with pytest.raises(ConfigurationError, match="GET /made: replaces the application's before_request"):
         build_application(compose_plugins(name))
 
 

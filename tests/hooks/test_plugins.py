@@ -7,6 +7,10 @@ def order(composition):
     return [plugin.name for plugin in composition.plugins.plugins if plugin.name != "core"]
 
 
+def nothing():
+    return []
+
+
 def boom(*_arguments):
     raise RuntimeError("boom\nand more")
 
@@ -37,7 +41,7 @@ def test_a_circle_is_shown(make_plugin, faults):
 
 
 def test_a_misspelt_hook_is_told_with_the_right_one(make_plugin, faults):
-    report = faults(make_plugin("a", register_job=list))
+    report = faults(make_plugin("a", register_job=nothing))
     assert "the plugin 'a' implements an unknown hook 'register_job'" in report
     assert "did you mean register_jobs" in report
 
@@ -64,7 +68,7 @@ def test_a_section_of_a_plugin_that_does_not_exist_is_told(faults):
 
 
 def test_faults_of_several_plugins_are_told_together(make_plugin, faults):
-    report = faults(make_plugin("a", register_jobs=boom), make_plugin("b", register_route=list), "nowhere")
+    report = faults(make_plugin("a", register_jobs=boom), make_plugin("b", register_route=nothing), "nowhere")
     assert report.startswith("The configuration has 3 faults")
     assert "plugins.a: its hook register_jobs failed: RuntimeError: boom and more" in report
 
