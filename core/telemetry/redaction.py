@@ -31,7 +31,6 @@ _SECRET_VALUE: Final = re.compile(
     re.IGNORECASE,
 )
 _DIGITS: Final = re.compile(r"\d[\d -]{8}")
-_GIVEAWAYS: Final = ("@", "=", " ", "\t", "\n", "eyJ")
 _PLAIN: Final = (bool, int, float, datetime, date, UUID, type(None))
 _DEEPEST: Final = 8
 
@@ -46,7 +45,15 @@ def use_hash_key(key: bytes) -> None:
 
 def redact_text(text: str) -> str:
     """Return `text` without tokens, passwords in addresses, card and social security numbers; e-mails are hashed."""
-    if _DIGITS.search(text) or any(giveaway in text for giveaway in _GIVEAWAYS):
+    if (
+        "@" in text
+        or "=" in text
+        or " " in text
+        or "eyJ" in text
+        or "\n" in text
+        or "\t" in text
+        or _DIGITS.search(text)
+    ):
         return _SECRET_VALUE.sub(_replacement, text)
     return text  # most texts hold nothing that could begin a secret, and finding that out is cheap
 
