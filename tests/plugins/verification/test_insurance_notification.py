@@ -222,6 +222,35 @@ async def test_the_dispatcher_gives_up_on_what_was_lost_while_being_sent(
     assert await status_of(units) == ("uncertain", 1, "interrupted")
 
 
+async def test_a_notification_whose_job_is_gone_gets_another(
+    admin_client: httpx.AsyncClient,
+    mail: RecordingMail,
+    units: UnitOfWorkFactory,
+    clock: SettableClock,
+    run_jobs: RunJobs,
+) -> None:
+    await admin_client.post(SEND, json=notice())
+    async with units() as uow:
+        await (await uow.connection()).execute("UPDATE core.jobs SET state = 'dead'")
+    await _dispatch(units, clock)
+    await run_jobs()
+    assert mail.messages == []
+    clock.advance(dispatch.OVERDUE + timedelta(seconds=1))
+    await _dispatch(units, clock)
+    await run_jobs()
+    assert len(mail.messages) == 1
+
+
+async def test_asking_again_does_not_begin_the_attempts_anew(
+    admin_client: httpx.AsyncClient, mail: RecordingMail, units: UnitOfWorkFactory, run_jobs: RunJobs
+) -> None:
+    mail.fail_with(Unavailable("away"))
+    sent = (await admin_client.post(SEND, json=notice())).json()
+    await run_jobs()
+    await admin_client.post(SEND, json={"notification_id": sent["notification_id"]})
+    assert await status_of(units) == ("queued", 1, "unavailable")
+
+
 async def test_two_attempts_at_once_send_one_mail(
     admin_client: httpx.AsyncClient, mail: RecordingMail, units: UnitOfWorkFactory, clock: SettableClock
 ) -> None:

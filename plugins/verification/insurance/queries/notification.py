@@ -98,6 +98,17 @@ DUE: Final = Query(
     .with_for_update(skip_locked=True),
     into=UUID,
 )
+STRANDED: Final = Query(
+    select(Notification.id)
+    .where(
+        Notification.sent == text("false"),
+        Notification.status == "queued",
+        Notification.next_attempt_at < bindparam("before"),
+    )
+    .order_by(Notification.next_attempt_at, Notification.id)
+    .limit(DISPATCH_BATCH),
+    into=UUID,
+)
 GIVE_UP_LOST: Final = Command(
     update(Notification)
     .where(

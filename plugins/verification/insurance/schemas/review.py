@@ -83,7 +83,7 @@ class ReviewActionIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     approved_amount: NonNegativeAmount | None = None
     reason_code: Annotated[str, msgspec.Meta(max_length=64)] | None = None
     comment: Comment | None = None
-    items: Annotated[tuple[ItemIn, ...], msgspec.Meta(max_length=200)] = ()
+    items: Annotated[list[ItemIn], msgspec.Meta(max_length=200)] = []
 
 
 class ActorOut(msgspec.Struct, frozen=True):

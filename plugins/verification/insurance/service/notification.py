@@ -86,7 +86,7 @@ class Sender:
             await _refuse_hopeless(uow, row)
             due = max(row.send_after or self.clock.now(), self.clock.now())
             waits = wait and due <= self.clock.now()
-            if row.status != "sending":
+            if row.status in {"pending", "failed"}:
                 await uow.execute(queries.QUEUE, notification_id=row.id, due=due)
             # Where we try ourselves, the job is the second attempt, or the first one if we are cut off.
             at = due + timedelta(seconds=BACKOFF[0]) if waits else due
