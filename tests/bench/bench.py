@@ -45,12 +45,12 @@ class Bench:
 
     def bare_litestar(self, server: str = "uvicorn") -> Launch:
         """Return how to serve bare Litestar with asyncpg."""
-        return lambda port: Program(self.peers.python("bare_litestar", server, HOST, str(port)), self.peer_variables)
+        return lambda port: self.peer_program("python", "bare_litestar.py", server, HOST, str(port))
 
-    @property
-    def peer_variables(self) -> dict[str, str]:
-        """What every peer is told by its environment."""
-        return {"BENCH_DSN": self.database.dsn}
+    def peer_program(self, executable: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Program:
+        """Return a program of the peers that is told where the database is."""
+        told = {"BENCH_DSN": self.database.dsn} | dict(environment or {})
+        return self.peers.program(executable, *arguments, environment=told)
 
 
 Row = Callable[[Bench], Report]

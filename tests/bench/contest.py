@@ -35,10 +35,11 @@ def _medians(samples: Sequence[Pressed]) -> Pressed:
         median(sample.requests_per_second for sample in samples),
         median(sample.p50_ms for sample in samples),
         median(sample.p99_ms for sample in samples),
+        median(sample.cpu_us for sample in samples),
     )
 
 
-COLUMNS = ("", "requests/s", "ratio", "p50 ms", "p99 ms")
+COLUMNS = ("", "requests/s", "ratio", "p50 ms", "p99 ms", "CPU µs/request")
 
 
 def lines(results: dict[str, Pressed], yardstick: str) -> list[list[str]]:
@@ -51,6 +52,7 @@ def lines(results: dict[str, Pressed], yardstick: str) -> list[list[str]]:
             f"{pressed.requests_per_second / base:.2f}",
             f"{pressed.p50_ms:.2f}",
             f"{pressed.p99_ms:.2f}",
+            f"{pressed.cpu_us:.0f}",
         ]
         for name, pressed in results.items()
     ]

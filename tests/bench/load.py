@@ -33,11 +33,12 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Pressed:
-    """What one press showed."""
+    """What one press showed; `cpu_us` is the server's own processor time for one request, in microseconds."""
 
     requests_per_second: float
     p50_ms: float
     p99_ms: float
+    cpu_us: float
 
 
 def require_wrk() -> None:
@@ -60,14 +61,17 @@ def press(server: Server, load: Load, seconds: int) -> Pressed:
     arguments += [f"--header={name}: {value}" for name, value in load.headers.items()]
     arguments += [f"--script={SCRIPT}", f"http://{HOST}:{server.port}/", "--", load.method, load.path]
     arguments += [str(load.numbers), *([load.body] if load.body else [])]
+    before = server.cpu_seconds()
     printed = run("wrk", Program(arguments), seconds=seconds + 30)
+    taken = server.cpu_seconds() - before
     result = json.loads(printed.splitlines()[-1])
     if result["refused"] or result["broken"] or not result["requests"]:
         raise BenchError(
             f"of {result['requests']} requests to {server.process.name}, {result['refused']} were refused "
             f"and {result['broken']} broke off; its log is {server.process.log}"
         )
-    return Pressed(result["requests"] / result["seconds"], result["p50_ms"], result["p99_ms"])
+    cpu_us = taken / result["requests"] * 1e6
+    return Pressed(result["requests"] / result["seconds"], result["p50_ms"], result["p99_ms"], cpu_us)
 
 
 def warm_up(server: Server, load: Load) -> None:

@@ -24,15 +24,16 @@ class BenchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to start: the arguments, and what to add to the environment."""
+    """What to start: the arguments, what to add to the environment, and the working directory."""
 
     arguments: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
+    folder: Path = ROOT
 
     def surroundings(self) -> dict[str, str]:
-        """Return the complete environment, in which the project's folder is importable."""
+        """Return the complete environment."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(OWN_VARIABLES)}
-        return kept | {"PYTHONPATH": str(ROOT)} | dict(self.environment)
+        return kept | dict(self.environment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def running(name: str, program: Program, folder: Path) -> Iterator[Process]:
     with log.open("wb") as output:
         popen = subprocess.Popen(
             list(program.arguments),
-            cwd=ROOT,
+            cwd=program.folder,
             env=program.surroundings(),
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -92,7 +93,7 @@ def run(name: str, program: Program, *, seconds: float = 180.0) -> str:
     try:
         done = subprocess.run(
             list(program.arguments),
-            cwd=ROOT,
+            cwd=program.folder,
             env=program.surroundings(),
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Final
 
-from tests.bench import stopwatch
+from tests.bench.peers import stopwatch
 from tests.bench.processes import Process, Program, run, running
 
 INTERVAL: Final = 0.02
@@ -20,11 +20,11 @@ SETTLING_SECONDS: Final = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A queue: how its worker, its bulk and its single jobs are started, and how it is emptied."""
+    """A queue: the program of its worker, that of its other commands, and how it is emptied."""
 
     name: str
     work: Program
-    enqueue: Callable[[tuple[str, ...]], Program]
+    command: Callable[..., Program]
     empty: Callable[[], None]
 
 
@@ -39,7 +39,7 @@ class PickUps:
 def throughput(queue: Queue, job: str, count: int, folder: Path) -> float:
     """Return how many jobs a second one worker starts, given many that wait already."""
     queue.empty()
-    run(f"{queue.name} preload", queue.enqueue(("preload", job, str(count))))
+    run(f"{queue.name} preload", queue.command("preload", job, str(count)))
     starts_file = folder / "starts.json"
     starts_file.unlink(missing_ok=True)
     with _worker(queue, count, starts_file, folder) as worker:
@@ -56,7 +56,7 @@ def pick_up(queue: Queue, count: int, folder: Path) -> PickUps:
         file.unlink(missing_ok=True)
     with _worker(queue, count, starts_file, folder) as worker:
         time.sleep(SETTLING_SECONDS)
-        run(f"{queue.name} trickle", queue.enqueue(("trickle", str(count), str(INTERVAL), str(commits_file))))
+        run(f"{queue.name} trickle", queue.command("trickle", str(count), str(INTERVAL), str(commits_file)))
         worker.wait_for(starts_file.exists, f"picking {count} single jobs up")
     starts, commits = stopwatch.load(starts_file), stopwatch.load(commits_file)
     waits = sorted(max(0.0, starts[number] - commits[number]) * 1000 for number in commits)
@@ -66,6 +66,6 @@ def pick_up(queue: Queue, count: int, folder: Path) -> PickUps:
 @contextmanager
 def _worker(queue: Queue, count: int, starts_file: Path, folder: Path) -> Iterator[Process]:
     variables = {stopwatch.COUNT: str(count), stopwatch.OUTPUT: str(starts_file)}
-    program = Program(queue.work.arguments, {**queue.work.environment, **variables})
+    program = replace(queue.work, environment={**queue.work.environment, **variables})
     with running(f"worker-{queue.name}", program, folder) as worker:
         yield worker

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 from tests.bench.processes import BenchError, Process, Program, running
 
 HOST: Final = "127.0.0.1"
@@ -36,6 +38,18 @@ class Server:
         if status != http.client.OK:
             raise BenchError(f"{self.process.name} answered {status} to {path}: {body[:500]!r}")
         return body
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that the server and its children have taken so far."""
+        return sum(sum(one.cpu_times()[:2]) for one in self._family())
+
+    def megabytes(self) -> float:
+        """Return the memory that the server and its children occupy."""
+        return sum(one.memory_info().rss for one in self._family()) / 2**20
+
+    def _family(self) -> list[psutil.Process]:
+        process = psutil.Process(self.process.pid)
+        return [process, *process.children(recursive=True)]
 
 
 @contextmanager

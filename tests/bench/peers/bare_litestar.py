@@ -12,12 +12,11 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
+from licence import days_between, status_on, utc_now, verification
 from litestar import Litestar, Request, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromQuery, JSONBody
 from uuid_utils.compat import uuid7
-
-from tests.bench.peers.licence import days_between, status_on, utc_now, verification
 
 LICENCE = """
 SELECT d.doctor_id, d.full_name, d.license_number, d.license_state, d.license_type, d.license_status,
@@ -138,7 +137,7 @@ def main(server: str, host: str, port: int) -> None:
         from granian.constants import Interfaces
         from granian.server import Server
 
-        target = "tests.bench.peers.bare_litestar:app"
+        target = "bare_litestar:app"
         Server(target, address=host, port=port, interface=Interfaces.ASGI, workers=1, log_access=False).serve()
     else:
         import uvicorn

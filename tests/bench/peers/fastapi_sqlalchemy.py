@@ -9,12 +9,11 @@ from uuid import UUID
 
 import uvicorn
 from fastapi import Depends, FastAPI, HTTPException
+from licence import days_between, status_on, utc_now, verification
 from pydantic import BaseModel
 from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
-
-from tests.bench.peers.licence import days_between, status_on, utc_now, verification
-from tests.bench.peers.tables import DisciplinaryAction, Doctor, address
+from tables import DisciplinaryAction, Doctor, address
 
 engine = create_async_engine(address("asyncpg"), pool_size=8, max_overflow=0)
 session_maker = async_sessionmaker(engine, expire_on_commit=False)

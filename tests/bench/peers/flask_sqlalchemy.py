@@ -1,14 +1,13 @@
-"""Flask with SQLAlchemy and psycopg2, for gunicorn: `gunicorn tests.bench.peers.flask_sqlalchemy:app`."""
+"""Flask with SQLAlchemy and psycopg2, for gunicorn: `gunicorn flask_sqlalchemy:app`."""
 
 from time import perf_counter
 from typing import Any
 
 from flask import Flask, Response, abort, jsonify, request
+from licence import days_between, status_on, utc_now, verification
 from sqlalchemy import create_engine, exists, select
 from sqlalchemy.orm import scoped_session, sessionmaker
-
-from tests.bench.peers.licence import days_between, status_on, utc_now, verification
-from tests.bench.peers.tables import DisciplinaryAction, Doctor, address
+from tables import DisciplinaryAction, Doctor, address
 
 engine = create_engine(address("psycopg2"), pool_size=8, max_overflow=0)
 session = scoped_session(sessionmaker(engine))

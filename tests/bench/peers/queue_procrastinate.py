@@ -1,4 +1,4 @@
-"""Jobs on procrastinate. Run as `queue_procrastinate <command> …`; see `queue_commands`."""
+"""Jobs on procrastinate. Run as `queue_procrastinate <command> …`; see `commands`."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,10 +6,9 @@ from typing import Any
 
 import asyncpg
 import procrastinate
+from commands import CONCURRENCY, DSN, NOTE, main
+from stopwatch import stopwatch
 from uuid_utils.compat import uuid7
-
-from tests.bench.peers.queue_commands import CONCURRENCY, DSN, NOTE, main
-from tests.bench.stopwatch import stopwatch
 
 app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=DSN))
 pool: asyncpg.Pool

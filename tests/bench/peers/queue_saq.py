@@ -1,4 +1,4 @@
-"""Jobs on SAQ's own queues. Run as `queue_saq <command> …`; see `queue_commands`. `BENCH_QUEUE` is the broker's URL."""
+"""Jobs on SAQ's own queues. Run as `queue_saq <command> …`; see `commands`. `BENCH_QUEUE` is the broker's URL."""
 
 import asyncio
 import os
@@ -7,13 +7,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
+from commands import CONCURRENCY, DSN, NOTE, main
 from redis.asyncio import Redis
 from saq import Queue, Worker
 from saq.queue.redis import RedisQueue
+from stopwatch import stopwatch
 from uuid_utils.compat import uuid7
-
-from tests.bench.peers.queue_commands import CONCURRENCY, DSN, NOTE, main
-from tests.bench.stopwatch import stopwatch
 
 AT_ONCE = 50
 

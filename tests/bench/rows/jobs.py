@@ -1,6 +1,6 @@
 """The durable queue beside procrastinate and SAQ's own queues, one worker process each."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -67,41 +67,42 @@ def _hexastar(bench: Bench, sink: Sink) -> Queue:
     return Queue(
         HEXASTAR,
         deployment.command("workers", "run", environment=sink.variables(0.1)),
-        lambda arguments: deployment.command("bench", *arguments),
+        lambda *arguments: deployment.command("bench", *arguments),
         lambda: bench.database.execute("TRUNCATE core.jobs, bench.notes"),
     )
 
 
 def _procrastinate(bench: Bench) -> Queue:
-    queue = _peer(bench, PROCRASTINATE, "queue_procrastinate", {}, "procrastinate_jobs, procrastinate_workers")
-    run("procrastinate prepare", queue.enqueue(("prepare",)))
+    def empty() -> None:
+        bench.database.execute("TRUNCATE procrastinate_jobs, procrastinate_workers, bench.notes CASCADE")
+
+    queue = _peer(bench, PROCRASTINATE, "queue_procrastinate.py", empty)
+    run("procrastinate prepare", queue.command("prepare"))
     return queue
 
 
 def _saq_postgres(bench: Bench) -> Queue:
-    queue = _peer(bench, SAQ_POSTGRES, "queue_saq", {"BENCH_QUEUE": bench.database.dsn}, "saq_jobs")
-    run("saq prepare", queue.enqueue(("prepare",)))
+    def empty() -> None:
+        bench.database.execute("TRUNCATE saq_jobs, bench.notes")
+
+    queue = _peer(bench, SAQ_POSTGRES, "queue_saq.py", empty, BENCH_QUEUE=bench.database.dsn)
+    run("saq prepare", queue.command("prepare"))
     return queue
 
 
-def _peer(bench: Bench, name: str, module: str, variables: dict[str, str], tables: str) -> Queue:
-    environment = bench.peer_variables | variables
-    return Queue(
-        name,
-        Program(bench.peers.python(module, "work"), environment),
-        lambda arguments: Program(bench.peers.python(module, *arguments), environment),
-        lambda: bench.database.execute(f"TRUNCATE {tables}, bench.notes CASCADE"),
-    )
-
-
 def _saq_redis(bench: Bench, socket: Path) -> Queue:
-    environment = bench.peer_variables | {"BENCH_QUEUE": f"unix://{socket}"}
-    return Queue(
-        SAQ_REDIS,
-        Program(bench.peers.python("queue_saq", "work"), environment),
-        lambda arguments: Program(bench.peers.python("queue_saq", *arguments), environment),
-        lambda: _flush(socket),
-    )
+    def empty() -> None:
+        with redis.Redis(unix_socket_path=str(socket)) as connection:
+            connection.flushall()
+
+    return _peer(bench, SAQ_REDIS, "queue_saq.py", empty, BENCH_QUEUE=f"unix://{socket}")
+
+
+def _peer(bench: Bench, name: str, script: str, empty: Callable[[], None], **environment: str) -> Queue:
+    def command(*arguments: str) -> Program:
+        return bench.peer_program("python", script, *arguments, environment=environment)
+
+    return Queue(name, command("work"), command, empty)
 
 
 @contextmanager
@@ -112,11 +113,6 @@ def _redis(folder: Path) -> Iterator[Path]:
     with running("redis", Program(arguments), folder) as server:
         server.wait_for(socket.exists, "starting")
         yield socket
-
-
-def _flush(socket: Path) -> None:
-    with redis.Redis(unix_socket_path=str(socket)) as connection:
-        connection.flushall()
 
 
 def _median(samples: list[PickUps]) -> PickUps:

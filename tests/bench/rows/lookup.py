@@ -5,7 +5,6 @@ from typing import Final
 
 from tests.bench.bench import Bench
 from tests.bench.contest import COLUMNS, Contestant, contest, lines
-from tests.bench.processes import Program
 from tests.bench.report import Goal, Report
 from tests.bench.rows.licences import LOOKUP, require_same_answers
 from tests.bench.servers import HOST, Launch
@@ -51,10 +50,9 @@ def measure(bench: Bench) -> Report:
 
 
 def _fastapi(bench: Bench) -> Launch:
-    return lambda port: Program(bench.peers.python("fastapi_sqlalchemy", HOST, str(port)), bench.peer_variables)
+    return lambda port: bench.peer_program("python", "fastapi_sqlalchemy.py", HOST, str(port))
 
 
 def _flask(bench: Bench) -> Launch:
-    arguments = [str(bench.peers.executable("gunicorn")), "--workers=1", "--worker-class=gthread", "--threads=8"]
-    target = "tests.bench.peers.flask_sqlalchemy:app"
-    return lambda port: Program([*arguments, f"--bind={HOST}:{port}", target], bench.peer_variables)
+    arguments = ("--workers=1", "--worker-class=gthread", "--threads=8", "flask_sqlalchemy:app")
+    return lambda port: bench.peer_program("gunicorn", f"--bind={HOST}:{port}", *arguments)

@@ -4,18 +4,14 @@ from contextlib import ExitStack
 from statistics import median
 from typing import Final
 
-import psutil
-
 from tests.bench.bench import Bench
 from tests.bench.contest import Contestant, contest
 from tests.bench.deployment import CREDENTIAL, Deployment
 from tests.bench.generated import generate, plugin_name
 from tests.bench.load import Load
 from tests.bench.report import Goal, Report
-from tests.bench.servers import Server
 
 COUNTS: Final = (1, 20, 200)
-MEGABYTE: Final = 1024 * 1024
 GREETING: Final = Load(f"/api/v1/{plugin_name(0)}/greeting", headers=CREDENTIAL)
 """A route that does nothing, so that a cost a request and a plugin would show at its largest."""
 
@@ -34,7 +30,7 @@ def measure(bench: Bench) -> Report:
             for count, deployment in deployments.items()
         }
         results = contest([Contestant(str(count), server, GREETING) for count, server in servers.items()], bench.effort)
-        memory = {count: _megabytes(server) for count, server in servers.items()}
+        memory = {count: server.megabytes() for count, server in servers.items()}
     few, some, many = COUNTS
     rates = {count: results[str(count)].requests_per_second for count in COUNTS}
     return Report(
@@ -68,11 +64,6 @@ def _start_seconds(bench: Bench, count: int, deployment: Deployment) -> float:
         with bench.hexastar(f"plugins-start-{count}", deployment) as server:
             seconds.append(server.start_seconds)
     return median(seconds)
-
-
-def _megabytes(server: Server) -> float:
-    process = psutil.Process(server.process.pid)
-    return sum(one.memory_info().rss for one in [process, *process.children(recursive=True)]) / MEGABYTE
 
 
 def _slope(memory: dict[int, float], few: int, many: int) -> float:

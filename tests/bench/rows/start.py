@@ -52,5 +52,5 @@ def _import_seconds(module: str) -> float:
 
 
 def _litestar_run(bench: Bench) -> Launch:
-    arguments = [str(bench.peers.executable("litestar")), "--app", "tests.bench.peers.bare_litestar:app", "run"]
-    return lambda port: Program([*arguments, "--host", HOST, "--port", str(port)], bench.peer_variables)
+    arguments = ("--app", "bare_litestar:app", "run", "--host", HOST, "--port")
+    return lambda port: bench.peer_program("litestar", *arguments, str(port))

@@ -7,9 +7,9 @@ import click
 
 from core.cli.deployment import with_services
 from core.injection import Services
+from tests.bench.peers.stopwatch import now, save
 from tests.bench.plugins.bench import jobs
 from tests.bench.plugins.bench.schemas import Numbered
-from tests.bench.stopwatch import now, save
 
 BATCH = 1_000
 

@@ -3,9 +3,9 @@
 from core.clock import new_id
 from core.jobs.declare import job
 from core.unit_of_work import UnitOfWork
+from tests.bench.peers.stopwatch import stopwatch
 from tests.bench.plugins.bench import queries
 from tests.bench.plugins.bench.schemas import Numbered
-from tests.bench.stopwatch import stopwatch
 
 
 @job("bench.noop")

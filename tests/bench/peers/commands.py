@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import uvloop
-
-from tests.bench.stopwatch import now, save
+from stopwatch import now, save
 
 DSN: Final = os.environ["BENCH_DSN"]
 CONCURRENCY: Final = 20
