@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -10,7 +10,9 @@ from sqlalchemy import ColumnElement, Integer, bindparam, func, literal_column, 
 
 from core.jobs.bell import Bell
 from core.jobs.tables import STATES, jobs
-from ports.storage import Command, Query, Storage
+from ports.storage import Command, Query
+
+T = TypeVar("T")
 
 COLUMNS: Final = (
     jobs.c.id,
@@ -70,10 +72,26 @@ class KeyTakenError(Exception):
     """The job cannot be queued again while another one holds its unique key."""
 
 
-class JobAdmin:
-    """What an operator can see of the queue and do to it. `bell` wakes the workers after a retry."""
+class Statements(Protocol):
+    """Whatever runs statements: the store, or a unit of work."""
 
-    def __init__(self, storage: Storage, bell: Bell | None = None) -> None:
+    async def fetch_one(self, query: Query[T], /, **parameters: Any) -> T | None:
+        """Return the first row, or None."""
+
+    async def fetch_all(self, query: Query[T], /, **parameters: Any) -> list[T]:
+        """Return every row."""
+
+    async def execute(self, command: Query[Any], /, **parameters: Any) -> int:
+        """Return how many rows were affected."""
+
+
+class JobAdmin:
+    """What an operator can see of the queue and do to it.
+
+    `bell` wakes the workers after a retry; within a unit of work they find the job with their next poll at the latest.
+    """
+
+    def __init__(self, storage: Statements, bell: Bell | None = None) -> None:
         self._storage = storage
         self._bell = bell
 

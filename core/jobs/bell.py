@@ -15,7 +15,8 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from core.jobs.outage import Outage, hang_up
+from core.jobs.endings import hang_up
+from core.jobs.outage import Outage
 from ports.storage import Connection, Storage
 
 RING_INTERVAL: Final = 0.005

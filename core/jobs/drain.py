@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from core.jobs.declare import Job
+from core.jobs.endings import hang_up
 from core.jobs.ledger import Ledger
-from core.jobs.outage import hang_up
 from core.jobs.runner import Runner
 from ports.storage import Storage
 

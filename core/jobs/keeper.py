@@ -13,9 +13,10 @@ from uuid import UUID
 
 from core.jobs.chores import Chore
 from core.jobs.declare import Job
+from core.jobs.endings import hang_up
 from core.jobs.lanes import Lanes
 from core.jobs.ledger import Claim, Ledger, Outcome
-from core.jobs.outage import Outage, hang_up
+from core.jobs.outage import Outage
 from ports.storage import Storage
 
 POLL: Final = 1.0

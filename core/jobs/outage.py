@@ -1,15 +1,11 @@
 """Living through an outage quietly: wait longer each time, and say once that it began and once that it ended."""
 
-import asyncio
 from typing import Any, Final
 
 import structlog
 
-from ports.storage import Connection
-
 FIRST_DELAY: Final = 0.1
 LONGEST_DELAY: Final = 2.0
-GOODBYE_TIME: Final = 1.0
 
 logger: Any = structlog.get_logger(__name__)
 
@@ -33,12 +29,3 @@ class Outage:
         if self._delay:
             logger.info("connection is back", what=self._what)
         self._delay = 0.0
-
-
-async def hang_up(connection: Connection) -> None:
-    """Close `connection` in an orderly way, or drop it where the server does not answer."""
-    try:
-        async with asyncio.timeout(GOODBYE_TIME):
-            await connection.close()
-    except Exception:  # noqa: BLE001 - it is gone either way
-        connection.terminate()

@@ -16,12 +16,15 @@ from saq.types import QueueInfo, WorkerInfo
 
 from core.jobs.admin import JobAdmin, JobView
 from core.jobs.declare import Job
+from core.jobs.endings import wind_up
 from core.jobs.keeper import Keeper
 from core.jobs.ledger import Claim, Outcome
 from core.jobs.outbox import JobOutbox
 from ports.storage import Storage
 
 NAME: Final = "jobs"
+LAST_WORDS: Final = 5.0
+"""Seconds after the last job for writing outcomes down, where the database is slow or away."""
 
 STATUS: Final[Mapping[str, Status]] = {
     "queued": Status.QUEUED,
@@ -43,6 +46,29 @@ class DurableQueue(saq.Queue):
         self._admin = JobAdmin(storage)
         self._taken: dict[str, Claim] = {}
         self._workers: dict[str, WorkerInfo] = {}
+        self._tending: list[asyncio.Task[None]] = []
+        self._listening: list[asyncio.Task[None]] = []
+
+    async def connect(self) -> None:
+        """Begin to claim jobs for whoever waits for one, and to listen to the bell."""
+        await super().connect()
+        self._tending = [asyncio.create_task(self._keeper.run(), name="hexastar-queue")]
+        self._listening = [asyncio.create_task(self._listen(), name="hexastar-queue-bell")]
+
+    def stop_claiming(self) -> None:
+        """Let whoever waits for a job go without one."""
+        self._keeper.close()
+
+    async def disconnect(self) -> None:
+        """Claim no more, write down what became of the claims, and close the connections."""
+        self._keeper.close()
+        self._keeper.abandon()
+        await wind_up(self._listening, 0)
+        await wind_up(self._tending, LAST_WORDS)
+
+    async def _listen(self) -> None:
+        async with self._outbox.bell.listen(self._keeper.hint):
+            await asyncio.Event().wait()
 
     async def next_claim(self) -> Claim | None:
         """Wait for an attempt to run; None once the queue claims no more."""
@@ -53,9 +79,6 @@ class DurableQueue(saq.Queue):
         self._keeper.settle(claim, outcome)
         if outcome is not None:
             self._count(outcome.state)
-
-    async def disconnect(self) -> None:
-        """Do nothing: the worker opens and closes the connections."""
 
     async def dequeue(
         self,

@@ -1,6 +1,7 @@
 """The worker: SAQ's engine (start, signals, slots, draining, hooks) over a claim loop on our own table."""
 
 import asyncio
+import signal
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final
@@ -13,6 +14,7 @@ from core.jobs.chores import Chore, Rescuer, measuring, pruning, unparking
 from core.jobs.cron import Crontab
 from core.jobs.declare import Job
 from core.jobs.drain import Drain
+from core.jobs.endings import wind_up
 from core.jobs.keeper import Keeper, give_back
 from core.jobs.lanes import PLUGIN_SHARE, Lanes
 from core.jobs.ledger import Outcome
@@ -25,11 +27,6 @@ from ports.storage import Storage
 __all__ = ["Injector", "JobContext", "JobMetrics", "Units", "Worker"]
 
 DAY: Final = 86_400.0
-CUT_OFF: Final = 1.0
-"""Seconds that a cancelled job has to heed it."""
-
-LAST_WORDS: Final = 5.0
-"""Seconds after the last job for writing outcomes down, where the database is slow or away."""
 
 
 class Worker(saq.Worker[Context]):
@@ -75,17 +72,15 @@ class Worker(saq.Worker[Context]):
     ) -> None:
         declared = {job.name: job for job in jobs}
         lanes = Lanes(declared.values(), concurrency, plugin_share)
-        self._keeper = Keeper(storage, declared, lanes, lease)
-        self._keeper.chores += _chores(declared, self._keeper.hint, keep_done, keep_dead, metrics)
+        keeper = Keeper(storage, declared, lanes, lease)
+        keeper.chores += _chores(declared, keeper.hint, keep_done, keep_dead, metrics)
         self._runner = Runner(declared.values(), injector, units, tracing or Tracing(), metrics)
         self._drain = Drain(storage, declared, self._runner, lease)
-        self._bell = bell
         self._grace = grace
         self._stop_requested = False
         self._stopping = asyncio.Lock()
         self._slots: set[asyncio.Task[Any] | None] = set()
-        self._background: list[asyncio.Task[None]] = []
-        self._durable = DurableQueue(storage, JobOutbox(declared.values(), bell), self._keeper)
+        self._durable = DurableQueue(storage, JobOutbox(declared.values(), bell), keeper)
         super().__init__(
             self._durable,
             [],
@@ -98,6 +93,8 @@ class Worker(saq.Worker[Context]):
     async def run(self) -> None:
         """Work until a signal comes, or `request_stop` or `stop` is called; return when all is written down."""
         await self.start()
+        for signal_number in self.SIGNALS:  # a process that is on its way out is not to be hurried into a bad exit
+            signal.signal(signal_number, signal.SIG_IGN)
 
     def request_stop(self) -> None:
         """Stop as on the first signal, also before `run` has got going; `run` returns when it is done."""
@@ -111,22 +108,10 @@ class Worker(saq.Worker[Context]):
         """
         self.request_stop()
         async with self._stopping:
-            self._keeper.close()
-            await self._finish(self.tasks, self._grace)
-            self._keeper.abandon()
-            await self._finish(self._background, LAST_WORDS)
+            self._durable.stop_claiming()
+            await wind_up(self.tasks, self._grace)
+            await self._durable.disconnect()
             self.pool.shutdown(wait=False, cancel_futures=True)
-
-    @staticmethod
-    async def _finish(tasks: Iterable[asyncio.Task[Any]], seconds: float) -> None:
-        """Wait for `tasks`, cancel what is left after that time, and wait a moment for it to heed that."""
-        left = set(tasks)
-        if left:
-            _, left = await asyncio.wait(left, timeout=seconds)
-        for task in left:
-            task.cancel()
-        if left:
-            await asyncio.wait(left, timeout=CUT_OFF)
 
     async def run_until_idle(self, *, ahead: timedelta = timedelta(0), limit: int = 10_000) -> int:
         """Run what is due, or will be within `ahead`, one after the other until nothing is; return how many ran.
@@ -169,20 +154,13 @@ class Worker(saq.Worker[Context]):
         loop = asyncio.get_running_loop()
         for signal_number in self.SIGNALS:
             loop.add_signal_handler(signal_number, self._on_signal)
-        self._background = [
-            asyncio.create_task(self._keeper.run(), name="hexastar-queue"),
-            asyncio.create_task(self._listen(), name="hexastar-bell"),
-        ]
+        await self._durable.connect()
 
     def _on_signal(self) -> None:
         if self.event.is_set():
             for slot in filter(None, self._slots):
                 slot.cancel()
         self.event.set()
-
-    async def _listen(self) -> None:
-        async with self._bell.listen(self._keeper.hint):
-            await self.event.wait()
 
 
 def _chores(

@@ -1,14 +1,13 @@
 from collections.abc import AsyncIterator, Iterator
 
-import asyncpg
 import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from adapters.storage.asyncpg_storage import AsyncpgStorage, PoolSizes, open_storage
-from core.testing.database import drop_database, embedded_server, with_database
+from core.testing.database import embedded_server
 from ports.secrets import Secret
-from tests.jobs.workshop import Workshop, schema
+from tests.jobs.workshop import Workshop, jobs_database, open_shop
 
 
 @pytest.fixture(scope="session")
@@ -19,17 +18,8 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Secr
 
 @pytest.fixture(scope="session")
 async def dsn(server: Secret) -> AsyncIterator[Secret]:
-    """A database with nothing but the core's first revision and a table of effects."""
-    name = "jobs_under_test"
-    connection = await asyncpg.connect(server.reveal())
-    await connection.execute(f"CREATE DATABASE {name}")
-    await connection.close()
-    connection = await asyncpg.connect(with_database(server, name).reveal())
-    for statement in schema():
-        await connection.execute(statement)
-    await connection.close()
-    yield with_database(server, name)
-    await drop_database(server, name)
+    async with jobs_database(server, "jobs_under_test") as dsn:
+        yield dsn
 
 
 @pytest.fixture(scope="session")
@@ -40,12 +30,8 @@ async def storage(dsn: Secret) -> AsyncIterator[AsyncpgStorage]:
 
 @pytest.fixture
 async def shop(storage: AsyncpgStorage, dsn: Secret) -> AsyncIterator[Workshop]:
-    connection = await asyncpg.connect(dsn.reveal())
-    try:
-        yield Workshop(storage, connection)
-    finally:
-        await connection.execute("TRUNCATE core.jobs, effects")
-        await connection.close()
+    async with open_shop(storage, dsn) as shop:
+        yield shop
 
 
 @pytest.fixture(autouse=True)

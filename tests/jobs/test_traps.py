@@ -56,7 +56,9 @@ async def scanned(shop: Workshop) -> int:
 
 async def test_finished_rows_are_pruned_in_batches_and_the_young_stay(shop: Workshop) -> None:
     """Trap 3: the queue must not grow for ever."""
-    old_id = "(lpad(to_hex(((extract(epoch FROM now()) - 90000) * 1000 + n)::bigint), 12, '0') || repeat('0', 20))::uuid"
+    old_id = (
+        "(lpad(to_hex(((extract(epoch FROM now()) - 90000) * 1000 + n)::bigint), 12, '0') || repeat('0', 20))::uuid"
+    )
     await shop.connection.execute(
         "INSERT INTO core.jobs (id, name, lane, payload, max_attempts, state, finished_at, key, uniqueness)"  # noqa: S608
         f" SELECT {old_id}, 'shop.nothing', 'shop', '{{}}', 5, CASE WHEN n = 1 THEN 'dead' ELSE 'done' END,"
@@ -84,7 +86,9 @@ async def test_a_heartbeat_is_a_heap_only_update(shop: Workshop) -> None:
         async def heap_only() -> int:
             await ledger.connection.execute("SELECT pg_stat_force_next_flush()")
             await shop.connection.execute("SELECT pg_stat_clear_snapshot()")
-            return await shop.connection.fetchval("SELECT n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'jobs'")
+            return await shop.connection.fetchval(
+                "SELECT n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'jobs'"
+            )
 
         before = await heap_only()
         for _ in range(5):

@@ -20,7 +20,9 @@ from core.jobs.ledger import Ledger
 from core.jobs.outbox import JobOutbox
 from core.jobs.runner import JobContext
 from core.jobs.worker import Worker
+from core.testing.database import drop_database, with_database
 from core.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from ports.secrets import Secret
 
 ROOT = Path(__file__).parents[2]
 EFFECTS = "CREATE TABLE effects (job uuid, attempt integer, note text, at timestamptz DEFAULT clock_timestamp())"
@@ -39,6 +41,18 @@ def _revision() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+class ByName:
+    """Injects by name: what differs from attempt to attempt, and these units."""
+
+    def __init__(self, units: UnitOfWorkFactory) -> None:
+        self._units = units
+
+    def bind(self, job: Job[Any]) -> Callable[[JobContext], dict[str, Any]]:
+        return lambda context: {
+            name: self._units if name == "units" else getattr(context, name) for name in job.parameters
+        }
 
 
 class Workshop:
@@ -61,15 +75,9 @@ class Workshop:
         async with self.units() as uow:
             return await uow.enqueue(job, payload, **options)
 
-    def bind(self, job: Job[Any]) -> Callable[[JobContext], dict[str, Any]]:
-        """Inject by name: what differs from attempt to attempt, and this workshop's units."""
-        return lambda context: {
-            name: self.units if name == "units" else getattr(context, name) for name in job.parameters
-        }
-
     def worker(self, **options: Any) -> Worker:
         defaults = {"units": self.units, "signals": False, "grace": 5.0}
-        return Worker(self.storage, self.jobs, self, self.bell, **(defaults | options))
+        return Worker(self.storage, self.jobs, ByName(self.units), self.bell, **(defaults | options))
 
     @asynccontextmanager
     async def working(self, **options: Any) -> AsyncIterator[Worker]:
@@ -117,6 +125,31 @@ class Workshop:
             return (await self.states()).get(state, 0) >= count
 
         await until(reached)
+
+
+@asynccontextmanager
+async def jobs_database(server: Secret, name: str) -> AsyncIterator[Secret]:
+    """A database with nothing but the core's first revision and a table of effects."""
+    connection = await asyncpg.connect(server.reveal())
+    await connection.execute(f"CREATE DATABASE {name}")
+    await connection.close()
+    connection = await asyncpg.connect(with_database(server, name).reveal())
+    for statement in schema():
+        await connection.execute(statement)
+    await connection.close()
+    yield with_database(server, name)
+    await drop_database(server, name)
+
+
+@asynccontextmanager
+async def open_shop(storage: AsyncpgStorage, dsn: Secret) -> AsyncIterator[Workshop]:
+    """A workshop over an empty table, which it leaves empty."""
+    connection = await asyncpg.connect(dsn.reveal())
+    try:
+        yield Workshop(storage, connection)
+    finally:
+        await connection.execute("TRUNCATE core.jobs, effects")
+        await connection.close()
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 15.0) -> None:
