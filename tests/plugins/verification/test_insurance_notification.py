@@ -60,7 +60,10 @@ async def test_a_notification_is_registered_and_waits(
         ({"recipient_email": "a..b@x.com"}, "invalid_email"),
         ({"recipient_email": "a@x.com\r\nBcc: b@x.com"}, "header_injection"),
         ({"recipient_email": "a" * 250 + "@x.com"}, "invalid_email"),
-        ({"send_after": "tomorrow"}, None),
+        ({"send_after": "tomorrow"}, "invalid_datetime"),
+        ({"send_after": "2026-05-01T12:00:00"}, "invalid_datetime"),
+        ({"send_after": "0001-01-01T00:00:00+14:00"}, "invalid_datetime"),
+        ({"send_after": "9999-12-31T23:59:59-12:00"}, "invalid_datetime"),
     ],
 )
 async def test_what_cannot_be_mailed_is_refused(

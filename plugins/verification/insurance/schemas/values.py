@@ -1,15 +1,21 @@
 """Types of fields that several insurance requests share."""
 
+import math
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
+from litestar.openapi.spec import OpenAPIFormat, OpenAPIType
 
-from core.http.values import CurrencyAmount, HeaderText, InvalidValue, Refinement
+from core.http.values import CurrencyAmount, HeaderText, InvalidValue, Refinement, Timestamp
 
 LARGEST: Final = Decimal("999999999999.99")
 """What NUMERIC(14, 2) holds."""
+
+FIRST_YEAR: Final = 1900
+LAST_YEAR: Final = 9998
 
 NOTHING: Final[Any] = Decimal(0)
 WHOLE: Final[Any] = Decimal(1)
@@ -40,6 +46,14 @@ class Amount(CurrencyAmount):
             raise InvalidValue("money", f"An amount from {cls.lowest} to {LARGEST} is expected.")
         return amount
 
+    @classmethod
+    def describe(cls) -> dict[str, Any]:
+        """Return the schema: twelve digits before the point, and a sign where the type allows one."""
+        sign = "-?" if cls.lowest < 0 else ""
+        bounds = {"minimum": math.ceil(cls.lowest), "maximum": int(LARGEST)}
+        pattern = rf"^{sign}0{{0,3}}[0-9]{{1,12}}(\.[0-9]{{1,{cls.max_decimals}}})?$"
+        return {**super().describe(), **bounds, "pattern": pattern}
+
 
 class NonNegativeAmount(Amount):
     """An amount of zero or more."""
@@ -65,6 +79,33 @@ class Rate(Decimal, metaclass=Refinement):
             raise InvalidValue("rate", "A rate is a number from 0 to 1 with at most four decimals.")
         return Decimal(str(value))
 
+    @classmethod
+    def describe(cls) -> dict[str, Any]:
+        """Return the schema: a decimal string or a number."""
+        types = [OpenAPIType.STRING, OpenAPIType.NUMBER]
+        pattern = r"^(0(\.[0-9]{1,4})?|1(\.0{1,4})?)$"
+        return {"type": types, "pattern": pattern, "minimum": 0, "maximum": 1, "examples": ["0.8"]}
+
+
+class Instant(datetime, metaclass=Refinement):
+    """A time with an offset (RFC 3339) in the years 1900 to 9998, which every clock and store can hold in UTC."""
+
+    @classmethod
+    def parse(cls, value: object) -> datetime:
+        """Return the time in UTC, or raise InvalidValue `invalid_datetime`."""
+        try:
+            instant = msgspec.convert(value, Timestamp).astimezone(UTC)
+        except (msgspec.ValidationError, OverflowError):
+            instant = None
+        if instant is None or not FIRST_YEAR <= instant.year <= LAST_YEAR:
+            raise InvalidValue("invalid_datetime", "A time is written like 2026-03-01T09:30:00Z.")
+        return instant
+
+    @classmethod
+    def describe(cls) -> dict[str, Any]:
+        """Return the schema: a date and time."""
+        return {"type": OpenAPIType.STRING, "format": OpenAPIFormat.DATE_TIME}
+
 
 class Subject(HeaderText):
     """The subject of a mail: one line of 1 to 255 characters."""
@@ -79,3 +120,8 @@ class Subject(HeaderText):
         if len(subject) > cls.longest or not subject.strip():
             raise InvalidValue("length", f"A subject has 1 to {cls.longest} characters.")
         return subject
+
+    @classmethod
+    def describe(cls) -> dict[str, Any]:
+        """Return the schema: one line, and not a blank one."""
+        return {**super().describe(), "min_length": 1, "max_length": cls.longest}
