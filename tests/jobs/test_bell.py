@@ -9,6 +9,7 @@ from structlog.typing import EventDict
 
 from core.jobs.bell import Bell, RedisBell, StorageBell, open_bell
 from core.jobs.declare import job
+from core.jobs.outage import LONGEST_DELAY, Outage
 from core.unit_of_work import UnitOfWork
 from tests.jobs.workshop import Workshop, note, until
 from tests.peers.redis import RedisPeer, redis_peer
@@ -99,9 +100,9 @@ async def test_redis_may_lose_everything_and_go_away_and_every_job_runs(
         await shop.enqueue(work, Nothing())
         await shop.in_state("done", 1)
         await redis.stop()
-        for count in range(2, 52):
+        for _ in range(50):
             await shop.enqueue(work, Nothing())
-        await shop.in_state("done", count)
+        await shop.in_state("done", 51)
         lines = [record for record in logs if record["event"] == "connection lost, reconnecting"]
         assert 1 <= len(lines) <= 2, "one line for ringing, one for listening, however long it lasts"
         await redis.start()
@@ -111,14 +112,12 @@ async def test_redis_may_lose_everything_and_go_away_and_every_job_runs(
 
         await until(back)
         await shop.enqueue(work, Nothing())
-        await shop.in_state("done", count + 1)
+        await shop.in_state("done", 52)
     await bell.close()
 
 
 async def test_a_database_that_cannot_be_reached_is_tried_less_and_less_often() -> None:
     """So that an outage costs neither a core nor a disk full of logs."""
-    from core.jobs.outage import LONGEST_DELAY, Outage
-
     outage = Outage("the queue")
     delays = [outage.failed(ConnectionError("refused")) for _ in range(8)]
     assert delays == sorted(delays)

@@ -60,7 +60,7 @@ async def test_finished_rows_are_pruned_in_batches_and_the_young_stay(shop: Work
         "(lpad(to_hex(((extract(epoch FROM now()) - 90000) * 1000 + n)::bigint), 12, '0') || repeat('0', 20))::uuid"
     )
     await shop.connection.execute(
-        "INSERT INTO core.jobs (id, name, lane, payload, max_attempts, state, finished_at, key, uniqueness)"  # noqa: S608
+        "INSERT INTO core.jobs (id, name, lane, payload, max_attempts, state, finished_at, key, uniqueness)"
         f" SELECT {old_id}, 'shop.nothing', 'shop', '{{}}', 5, CASE WHEN n = 1 THEN 'dead' ELSE 'done' END,"
         " now() - interval '25 hours', CASE WHEN n = 2 THEN 'kept' END, CASE WHEN n = 2 THEN 'for_ever' END"
         " FROM generate_series(1, $1) n",

@@ -155,7 +155,7 @@ async def open_shop(storage: AsyncpgStorage, dsn: Secret) -> AsyncIterator[Works
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 15.0) -> None:
     """Return as soon as `condition` holds."""
     async with asyncio.timeout(seconds):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110 - what is waited for is in another process
             await asyncio.sleep(0.01)
 
 
