@@ -111,7 +111,11 @@ def test_redaction_comes_last_and_covers_messages_and_fields(lines: Lines) -> No
     assert not re.search("abcdef123456|swordfish", lines.stream.getvalue().decode())
 
 
-@pytest.mark.parametrize("text", ["two\nlines\r\n", "\ud800", "\x00\x1b[31m", "łóżko 🎉", "\u2028"])
+@pytest.mark.parametrize(
+    "text",
+    ["two\nlines\r\n", "\ud800", "\x00\x1b[31m", "łóżko 🎉", "\u2028"],
+    ids=["lines", "surrogate", "controls", "letters", "separator"],
+)
 def test_no_text_breaks_a_line_or_the_program(lines: Lines, text: str) -> None:
     structlog.get_logger("x").info(text, field=text)
     logging.getLogger("y").info("%s", text)
