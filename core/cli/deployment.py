@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 import click
 
+from core.cli.faults import configuration_failure
 from core.clock import SystemClock
 from core.composition import Composition, compose
-from core.faults import EX_CONFIG, ConfigurationError
+from core.faults import ConfigurationError
 from core.injection import Services
 from core.lifespan import running_services
 from core.migrations import Migrator
@@ -26,18 +27,12 @@ class Failure(click.ClickException):
     exit_code = 1
 
 
-class ConfigurationFailure(Failure):
-    """Ends a command with every fault of the configuration."""
-
-    exit_code = EX_CONFIG
-
-
 def composed() -> Composition:
     """Return the deployment that the configuration describes, or end the command with its faults."""
     try:
         return compose(None, os.environ)
     except ConfigurationError as error:
-        raise ConfigurationFailure(error.report()) from None
+        raise configuration_failure(error) from None
 
 
 def run_async(work: Callable[[], Awaitable[R]]) -> R:
@@ -47,9 +42,19 @@ def run_async(work: Callable[[], Awaitable[R]]) -> R:
         return await work()
 
     try:
-        return asyncio.run(guarded())
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(guarded())
     except PortError as error:
         raise Failure(str(error)) from None
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return uvloop's, with which a worker gets through more jobs, or None on Windows, where there is no uvloop."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 @asynccontextmanager
