@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import dotenv
 import msgspec
 
 from core.faults import ConfigurationError, ConfigurationFault, did_you_mean
@@ -133,7 +132,9 @@ def _read_toml(file: Path, faults: list[ConfigurationFault]) -> Raw:
 def _read_dotenv(file: Path) -> dict[str, str]:
     if not file.is_file():
         return {}
-    return {key: value for key, value in dotenv.dotenv_values(file).items() if value is not None}
+    from dotenv import dotenv_values
+
+    return {key: value for key, value in dotenv_values(file).items() if value is not None}
 
 
 def _apply_environment(raw: Raw, environ: Mapping[str, str], faults: list[ConfigurationFault]) -> None:

@@ -11,10 +11,9 @@ import structlog
 
 from core.adapters import open_adapters
 from core.composition import Composition
-from core.injection import JobInjector, Services
+from core.injection import Services
 from core.jobs.bell import open_bell
 from core.jobs.outbox import JobOutbox
-from core.jobs.worker import Worker
 from core.migrations import Migrator
 from core.telemetry.ports import traced_port
 from core.unit_of_work import UnitOfWorkFactory
@@ -62,37 +61,6 @@ async def running_services(
 def _observed(services: Services, port: str, adapter: Any) -> Any:
     """Put spans around every port but the store, whose calls are too many and too short for one each."""
     return adapter if port == "storage" else traced_port(port, adapter, services.tracing)
-
-
-def make_worker(services: Services, *, signals: bool) -> Worker:
-    """Return a worker for every job of this deployment, ready to run; `signals` says whether it heeds them."""
-    settings = services.config.jobs
-    return Worker(
-        services.storage,
-        services.outbox.jobs.values(),
-        JobInjector(services),
-        services.bell,
-        units=services.units,
-        concurrency=settings.concurrency,
-        lease=settings.lease,
-        grace=settings.grace,
-        keep_done=settings.keep_done,
-        signals=signals,
-        tracing=services.tracing,
-        metrics=services.metrics,
-    )
-
-
-@asynccontextmanager
-async def working(services: Services) -> AsyncIterator[None]:
-    """Run the jobs beside the server, in this process."""
-    worker = make_worker(services, signals=False)
-    task = asyncio.create_task(worker.run(), name="hexastar-worker")
-    try:
-        yield
-    finally:
-        worker.request_stop()
-        await task
 
 
 def freeze_collector() -> None:

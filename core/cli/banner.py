@@ -1,13 +1,15 @@
 """What `run` prints before it serves: the address, the admin key, the plugins and who serves each port."""
 
+from core.clock import SystemClock
 from core.composition import Composition
 from core.config import PREFIX
-from core.keys import admin_key
+from core.http.console.one_time_login import login_token
+from core.keys import admin_key, key_ring
 from core.serving import Address
 
 
 def banner(composition: Composition, address: Address) -> str:
-    """Return the banner. The key itself is shown in development only."""
+    """Return the banner. The admin key and the console's one-time login are shown outside of production only."""
     plugins = ", ".join(plugin.name for plugin in composition.plugins.plugins if plugin.name != "core")
     lines = [
         "",
@@ -22,5 +24,7 @@ def banner(composition: Composition, address: Address) -> str:
     if composition.config.is_production:
         lines.append(f"  admin key from {PREFIX}ADMIN_KEY")
     else:
+        token = login_token(key_ring(composition.config), SystemClock().now())
         lines.append(f"  admin key {admin_key(composition.config)}  (send it as X-API-Key)")
+        lines.append(f"  console   {address.url}/login?token={token}  (works once)")
     return "\n".join([*lines, ""])

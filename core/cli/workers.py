@@ -4,7 +4,8 @@ import click
 
 from core.cli.deployment import with_services
 from core.injection import Services
-from core.lifespan import freeze_collector, make_worker
+from core.lifespan import freeze_collector
+from core.working import make_worker
 
 
 @click.group

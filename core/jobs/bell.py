@@ -11,10 +11,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from contextvars import Context
 from typing import Any, Final, Protocol
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-
 from core.jobs.endings import hang_up
 from core.jobs.outage import Outage
 from ports.storage import Connection, Storage
@@ -47,7 +43,11 @@ def open_bell(address: str, storage: Storage) -> Bell:
 
     Nothing is connected before the first ring or listener.
     """
-    return StorageBell(storage) if address == "storage" else RedisBell(address)
+    if address == "storage":
+        return StorageBell(storage)
+    from core.jobs.redis_bell import RedisBell  # the client alone would cost a third of the application's start
+
+    return RedisBell(address)
 
 
 class SilentBell:
@@ -64,7 +64,7 @@ class SilentBell:
         """Do nothing."""
 
 
-class _Coalescing(ABC):
+class CoalescingBell(ABC):
     """One task a process sends the rings; while the far side is away it tries less and less often."""
 
     def __init__(self, what: str) -> None:
@@ -138,7 +138,7 @@ class _Coalescing(ABC):
         """Close what rings."""
 
 
-class StorageBell(_Coalescing):
+class StorageBell(CoalescingBell):
     """NOTIFY and LISTEN of PostgreSQL, each on a connection of its own."""
 
     def __init__(self, storage: Storage) -> None:
@@ -175,26 +175,3 @@ class StorageBell(_Coalescing):
         if self._connection is not None:
             await hang_up(self._connection)
             self._connection = None
-
-
-class RedisBell(_Coalescing):
-    """PUBLISH and SUBSCRIBE of Redis. The server may lose everything or go away: nothing is kept there."""
-
-    def __init__(self, address: str) -> None:
-        super().__init__("the bell in Redis")
-        self._redis = Redis.from_url(address, socket_connect_timeout=ANSWER_TIME, retry=Retry(NoBackoff(), 0))
-
-    async def _send(self) -> None:
-        await self._redis.publish(CHANNEL, b"")
-
-    async def _hear(self, heard: Heard, connected: Callable[[], None]) -> None:
-        async with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:
-            await subscription.subscribe(CHANNEL)
-            connected()
-            heard()
-            while True:
-                if await subscription.get_message(timeout=None) is not None:
-                    heard()
-
-    async def _disconnect(self) -> None:
-        await self._redis.aclose()

@@ -12,8 +12,8 @@ from core.composition import compose
 from core.injection import Services
 from core.jobs.worker import Worker
 from core.keys import admin_key
-from core.lifespan import make_worker
 from core.testing.fakes import RecordingMail, SettableClock
+from core.working import make_worker
 
 BASE_URL = "http://testserver"
 

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 from structlog.typing import EventDict
 
-from core.jobs.bell import Bell, RedisBell, StorageBell, open_bell
+from core.jobs.bell import Bell, StorageBell, open_bell
+from core.jobs.redis_bell import RedisBell
 from core.jobs.declare import job
 from core.jobs.outage import LONGEST_DELAY, Outage
 from core.unit_of_work import UnitOfWork

@@ -1,0 +1,39 @@
+"""Running the background jobs: a worker over the application's services, alone or beside the server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from core.injection import JobInjector, Services
+from core.jobs.worker import Worker
+
+
+def make_worker(services: Services, *, signals: bool) -> Worker:
+    """Return a worker for every job of this deployment, ready to run; `signals` says whether it heeds them."""
+    settings = services.config.jobs
+    return Worker(
+        services.storage,
+        services.outbox.jobs.values(),
+        JobInjector(services),
+        services.bell,
+        units=services.units,
+        concurrency=settings.concurrency,
+        lease=settings.lease,
+        grace=settings.grace,
+        keep_done=settings.keep_done,
+        signals=signals,
+        tracing=services.tracing,
+        metrics=services.metrics,
+    )
+
+
+@asynccontextmanager
+async def working(services: Services) -> AsyncIterator[None]:
+    """Run the jobs beside the server, in this process."""
+    worker = make_worker(services, signals=False)
+    task = asyncio.create_task(worker.run(), name="hexastar-worker")
+    try:
+        yield
+    finally:
+        worker.request_stop()
+        await task
