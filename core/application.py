@@ -37,7 +37,7 @@ from core.http.recording import RecordedResponse, recordable
 from core.http.unit_of_work import provide_unit_of_work
 from core.http.values import PARAMETER_DECODERS
 from core.injection import Services
-from core.lifespan import freeze_collector, running_services, working
+from core.lifespan import freeze_collector, running_services
 from core.plugins import Plugin
 from core.telemetry.access_log import AccessLog
 from core.telemetry.entry import TelemetryMiddleware
@@ -184,12 +184,18 @@ def _lifespan(
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         async with (
             running_services(services, composition, ports),
-            working(services) if works_here else nullcontext(),
+            _working(services) if works_here else nullcontext(),
         ):
             freeze_collector()
             yield
 
     return lifespan
+
+
+def _working(services: Services) -> AbstractAsyncContextManager[None]:
+    from core.working import working  # a server that leaves the jobs to others need not load their engine
+
+    return working(services)
 
 
 def _check_routes(app: Litestar, source: str) -> None:
