@@ -3,12 +3,13 @@
 import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
 import pytest
 
-from core.jobs.declare import job, subscriber
+from core.jobs.declare import Job, job, subscriber
 from core.unit_of_work import UnitOfWork
 from tests.jobs.workshop import Workshop, note
 
@@ -82,7 +83,7 @@ async def test_through_the_session_door_a_job_shares_the_transaction_too(shop: W
 
 
 @pytest.mark.parametrize("declared", [until_done, for_ever])
-async def test_of_200_concurrent_enqueues_of_one_key_one_wins(shop: Workshop, declared: object) -> None:
+async def test_of_200_concurrent_enqueues_of_one_key_one_wins(shop: Workshop, declared: Job[Any]) -> None:
     shop.use(declared)
     ids = await asyncio.gather(*(shop.enqueue(declared, Numbered(n), key="one") for n in range(200)))
     winners = [job_id for job_id in ids if job_id is not None]

@@ -182,7 +182,7 @@ async def test_leases_are_extended_while_a_job_runs(shop: Workshop) -> None:
 
         async def extended() -> bool:
             row = await shop.row(job_id)
-            return (row["lease_until"] - first).total_seconds() > 0.5
+            return bool((row["lease_until"] - first).total_seconds() > 0.5)
 
         await until(extended)
         finish.set()

@@ -3,10 +3,11 @@
 import asyncio
 
 import msgspec
+from structlog.typing import EventDict
 
 from core.jobs.declare import JobAttempt, job
 from core.unit_of_work import UnitOfWork
-from tests.jobs.workshop import Workshop, note
+from tests.jobs.workshop import Workshop, note, until
 
 
 class Nothing(msgspec.Struct):
@@ -55,7 +56,9 @@ async def test_after_the_grace_a_job_is_cut_off_and_its_attempt_does_not_count(s
     assert await shop.effects() == ["attempt 1"]
 
 
-async def test_a_job_that_refuses_to_be_cut_off_is_missed_like_one_of_a_dead_worker(shop: Workshop) -> None:
+async def test_a_job_that_refuses_to_be_cut_off_is_missed_like_one_of_a_dead_worker(
+    shop: Workshop, logs: list[EventDict]
+) -> None:
     stubborn = asyncio.Event()
 
     @job("shop.refuse")
@@ -75,7 +78,11 @@ async def test_a_job_that_refuses_to_be_cut_off_is_missed_like_one_of_a_dead_wor
     async with shop.working():
         await shop.in_state("done")
     stubborn.set()
-    await asyncio.sleep(0)
+
+    async def overtaken() -> bool:
+        return any(record["event"] == "job overtaken, rolled back" for record in logs)
+
+    await until(overtaken)
     assert await shop.effects() == ["attempt 2"]
 
 

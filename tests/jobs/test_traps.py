@@ -49,9 +49,10 @@ async def test_a_claim_prepared_on_an_empty_analysed_table_uses_the_index_on_a_f
 async def scanned(shop: Workshop) -> int:
     """Return how many rows were read from the table, by whatever scan."""
     await shop.connection.execute("SELECT pg_stat_clear_snapshot()")
-    return await shop.connection.fetchval(
+    rows: int = await shop.connection.fetchval(
         "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables WHERE relname = 'jobs'"
     )
+    return rows
 
 
 async def test_finished_rows_are_pruned_in_batches_and_the_young_stay(shop: Workshop) -> None:
@@ -86,9 +87,10 @@ async def test_a_heartbeat_is_a_heap_only_update(shop: Workshop) -> None:
         async def heap_only() -> int:
             await ledger.connection.execute("SELECT pg_stat_force_next_flush()")
             await shop.connection.execute("SELECT pg_stat_clear_snapshot()")
-            return await shop.connection.fetchval(
+            updates: int = await shop.connection.fetchval(
                 "SELECT n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'jobs'"
             )
+            return updates
 
         before = await heap_only()
         for _ in range(5):

@@ -76,7 +76,7 @@ class Workshop:
             return await uow.enqueue(job, payload, **options)
 
     def worker(self, **options: Any) -> Worker:
-        defaults = {"units": self.units, "signals": False, "grace": 5.0}
+        defaults: dict[str, Any] = {"units": self.units, "signals": False, "grace": 5.0}
         return Worker(self.storage, self.jobs, ByName(self.units), self.bell, **(defaults | options))
 
     @asynccontextmanager

@@ -1,6 +1,7 @@
 """What a job row is made of, and what is refused before it gets that far."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -59,9 +60,10 @@ def test_a_row_remembers_the_trace_and_the_request_that_it_came_from() -> None:
 
 
 def test_an_event_is_taken_as_it_is_and_goes_to_its_subscribers() -> None:
+    event: Any = Other("y")
     assert OUTBOX.subscribers("shop.happened") == (hear,)
     assert OUTBOX.subscribers("shop.unheard") == ()
-    assert OUTBOX.row(hear, Other("y"), None, None, None)[3] == '{"text":"y"}'
+    assert OUTBOX.row(hear, event, None, None, None)[3] == '{"text":"y"}'
 
 
 def test_a_unique_job_without_a_key_is_unique_by_its_payload() -> None:
@@ -71,8 +73,9 @@ def test_a_unique_job_without_a_key_is_unique_by_its_payload() -> None:
 
 
 def test_what_cannot_run_is_refused() -> None:
+    other: Any = Other()
     with pytest.raises(TypeError, match=r"shop\.plain takes a Payload, not a Other"):
-        OUTBOX.row(plain, Other(), None, None, None)
+        OUTBOX.row(plain, other, None, None, None)
     with pytest.raises(TypeError, match="declares no `unique`"):
         OUTBOX.row(plain, Payload(), "key", None, None)
     with pytest.raises(ValueError, match=f"the limit is {PAYLOAD_LIMIT}"):
