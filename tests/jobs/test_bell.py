@@ -8,9 +8,9 @@ import pytest
 from structlog.typing import EventDict
 
 from core.jobs.bell import Bell, StorageBell, open_bell
-from core.jobs.redis_bell import RedisBell
 from core.jobs.declare import job
 from core.jobs.outage import LONGEST_DELAY, Outage
+from core.jobs.redis_bell import RedisBell
 from core.unit_of_work import UnitOfWork
 from tests.jobs.workshop import Workshop, note, until
 from tests.peers.redis import RedisPeer, redis_peer
