@@ -12,6 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import ScalarRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components, Reference, SecurityScheme
+from litestar.template.config import TemplateConfig
 from litestar.types import ASGIApp, ControllerRouterHandler, Scope
 
 from core.auth import PUBLIC, Principal
@@ -19,6 +20,7 @@ from core.authentication import AuthenticationMiddleware
 from core.cli import CommandLine
 from core.clock import Clock, SystemClock
 from core.composition import Composition
+from core.description import describe, health_checks
 from core.faults import ConfigurationError, ConfigurationFault
 from core.http.admission import admit
 from core.http.body import StrictRequest
@@ -29,6 +31,7 @@ from core.http.headers import DOCUMENTATION_POLICY, cors
 from core.http.health import Health, mark_started
 from core.http.idempotent_steps import provide_idempotent_steps
 from core.http.methods import unite_methods
+from core.http.page_templates import PageTemplates
 from core.http.parameters import ParameterRules
 from core.http.problem_handlers import problem_handlers
 from core.http.problems import ProblemRegistry
@@ -84,6 +87,7 @@ def build_application(
         cors_config=cors(config.http.cors_origins),
         request_max_body_size=config.http.max_body,
         openapi_config=_documentation(composition),
+        template_config=TemplateConfig(instance=_templates(composition)),
         logging_config=None,
         lifespan=[_lifespan(services, composition, ports or {}, works=works)],
         on_startup=[mark_started],
@@ -98,7 +102,8 @@ def build_application(
     app.state.metrics = services.metrics
     app.state.problems = registry
     app.state.rate_limiter = RateLimiter(services)
-    app.state.health = Health(services, composition.declarations.health_checks)
+    app.state.health = Health(services, health_checks(composition))
+    app.state.deployment = describe(composition)
     app.state.composition = composition
     app.asgi_handler = _enter(app.asgi_handler, services, registry, access_log)
     return app
@@ -173,6 +178,10 @@ def _documentation(composition: Composition) -> OpenAPIConfig:
         render_plugins=[ScalarRenderPlugin(), SwaggerRenderPlugin(path="/swagger")],
         use_handler_docstrings=True,
     )
+
+
+def _templates(composition: Composition) -> PageTemplates:
+    return PageTemplates(composition.declarations.templates, reload=composition.config.profile == "development")
 
 
 def _lifespan(

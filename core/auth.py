@@ -66,3 +66,14 @@ def scope(name: str) -> Access:
 
 Authenticator = Callable[[str], Awaitable[Principal | None]]
 """Given a credential of its kind, answers whose it is, or None where it is nobody's."""
+
+COOKIES: Final = {
+    "__Host-hexastar": "session",
+    "hexastar_session": "session",
+    "__Host-hexastar-console": "console",
+    "hexastar_console": "console",
+}
+"""Cookies that carry a credential, and its kind: users' sessions, and the console's own."""
+
+COOKIE_CREDENTIALS: Final = frozenset(COOKIES.values())
+"""Credentials that a browser sends by itself. One that has expired leaves the request anonymous."""

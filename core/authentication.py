@@ -1,19 +1,20 @@
 """The one place where credentials are judged and declared access is enforced."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from litestar.enums import HttpMethod, ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from core.auth import ADMIN, ANONYMOUS, Access, Authenticator, Demand, Principal
+from core.auth import ADMIN, ANONYMOUS, COOKIE_CREDENTIALS, COOKIES, Access, Authenticator, Demand, Principal
 from core.http.problem_types import AUTHENTICATION_REQUIRED, FORBIDDEN
 from core.http.problems import Problem
 
 CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="hexastar", ApiKey realm="hexastar"'}
-SESSION_COOKIES: Final = ("__Host-hexastar", "hexastar_session")
+
+_ACCEPTED: Final = ("session",)
 
 
 class AuthenticationMiddleware(ASGIMiddleware):
@@ -43,7 +44,7 @@ class AuthenticationMiddleware(ASGIMiddleware):
         principal = await authenticator(credential) if authenticator else None
         if principal is not None:
             return principal
-        if kind == "session":
+        if kind in COOKIE_CREDENTIALS:
             return ANONYMOUS
         raise Problem(AUTHENTICATION_REQUIRED, "The credential is not valid here.", headers=CHALLENGE)
 
@@ -76,7 +77,11 @@ def admin_key_authenticator(key: str) -> Authenticator:
 
 
 def _credential(scope: Scope) -> tuple[str, str] | None:
-    """Return kind and value of the strongest credential that the request shows."""
+    """Return kind and value of the strongest credential that the request shows.
+
+    A header counts anywhere; of the cookies those kinds that the route accepts (`cookies=("console", "session")`, in
+    the order of preference; by default users' sessions), so that the console's never speaks for its owner elsewhere.
+    """
     cookie = b""
     for name, value in scope["headers"]:
         if name == b"x-api-key":
@@ -86,12 +91,16 @@ def _credential(scope: Scope) -> tuple[str, str] | None:
             return scheme.lower(), token.strip()
         if name == b"cookie":
             cookie = value
-    return _session(cookie.decode("latin-1")) if cookie else None
+    if not cookie:
+        return None
+    shown = dict(_cookies(cookie.decode("latin-1")))
+    accepted: tuple[str, ...] = scope["route_handler"].opt.get("cookies", _ACCEPTED)
+    return next(((kind, shown[kind]) for kind in accepted if kind in shown), None)
 
 
-def _session(header: str) -> tuple[str, str] | None:
+def _cookies(header: str) -> Iterator[tuple[str, str]]:
+    """Yield kind and value of each cookie that carries a credential."""
     for pair in header.split(";"):
         name, _, value = pair.strip().partition("=")
-        if name in SESSION_COOKIES:
-            return "session", value
-    return None
+        if name in COOKIES:
+            yield COOKIES[name], value

@@ -15,7 +15,11 @@ from core.authentication import admin_key_authenticator
 from core.config import Config
 from core.hookspecs import hookimpl
 from core.http import health, idempotency, problem_pages, problem_types, rate_limit, service
+from core.http.console.guard import TEMPLATES
+from core.http.console.pages import console_routes
+from core.http.console.sessions import console_authenticator, prune_console_sessions
 from core.http.health import HealthCheck
+from core.http.jobs import jobs_routes
 from core.http.problems import ProblemType
 from core.injection import Services
 from core.jobs.declare import Job
@@ -40,9 +44,10 @@ def register_adapters() -> Sequence[AdapterDeclaration]:
 
 @hookimpl
 def register_routes(settings: Config) -> Sequence[ControllerRouterHandler]:
-    """Serve health, the index, the pages of problems, and metrics (open in development only)."""
+    """Serve the console, health, the index, the queue, the pages of problems, and metrics (open in development)."""
     access = scope("metrics:read") if settings.is_production else PUBLIC
-    return [*health.ROUTES, *service.ROUTES, *problem_pages.ROUTES, metrics.route(access)]
+    routers: list[ControllerRouterHandler] = [console_routes(), jobs_routes()]
+    return [*routers, *health.ROUTES, *service.ROUTES, *problem_pages.ROUTES, metrics.route(access)]
 
 
 @hookimpl
@@ -54,12 +59,12 @@ def register_problems() -> Sequence[ProblemType]:
 @hookimpl
 def register_jobs() -> Sequence[Job[Any]]:
     """Prune what is kept for a while only."""
-    return [idempotency.prune_idempotency_keys, rate_limit.prune_rate_limits]
+    return [idempotency.prune_idempotency_keys, rate_limit.prune_rate_limits, prune_console_sessions]
 
 
 @hookimpl
 def register_tables() -> str:
-    """Name the schema of jobs, idempotency keys and rate limits."""
+    """Name the schema of jobs, idempotency keys, rate limits and the console's sessions."""
     from core.http import tables as http_tables  # noqa: F401 - importing it declares them
     from core.jobs import tables as job_tables  # noqa: F401
 
@@ -74,8 +79,17 @@ def register_migrations() -> Path:
 
 @hookimpl
 def register_authenticators(settings: Config) -> dict[str, Callable[[Services], Authenticator]]:
-    """Accept the admin key in X-API-Key."""
-    return {"api_key": lambda _: admin_key_authenticator(admin_key(settings))}
+    """Accept the admin key in X-API-Key, and the console's sessions."""
+    return {
+        "api_key": lambda _: admin_key_authenticator(admin_key(settings)),
+        "console": console_authenticator,
+    }
+
+
+@hookimpl
+def register_templates() -> Path:
+    """Point to the console's templates."""
+    return TEMPLATES
 
 
 @hookimpl

@@ -1,12 +1,13 @@
 """Health, for whoever starts, watches and routes to this process.
 
 `/health/live` says that the process answers, at constant cost. `/health/ready` asks every dependency. `/health/startup`
-says whether the application has come up. Checks tell no details: those are in the log.
+says whether the application has come up. Checks tell no details: those are in the log, once for each change.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from time import monotonic
 from typing import Any, Final, Literal
 
 import msgspec
@@ -15,7 +16,8 @@ from litestar.handlers import HTTPRouteHandler
 
 from core.auth import PUBLIC
 from core.http.problem_types import NOT_READY
-from core.http.problems import Fault, Problem
+from core.http.problems import Fault, Problem, ProblemType
+from core.http.remembered import Remembered
 from core.injection import Services
 
 logger = logging.getLogger(__name__)
@@ -33,70 +35,110 @@ class HealthCheck(msgspec.Struct, frozen=True):
         name: what is asked after; it appears in the answer.
         check: raises where the dependency is not fit for use.
         required: whether this process is of no use without it; others are reported only.
+        counts: figures about what it holds, by name (`{"doctors": 12}`); shown by `/api/v1/health?verbose=true`.
     """
 
     name: str
     check: Callable[[Services], Awaitable[None]]
     required: bool = True
+    counts: Callable[[Services], Awaitable[Mapping[str, int]]] | None = None
 
 
 class CheckResult(msgspec.Struct, frozen=True):
-    """How one check went."""
+    """How one check went, and how many milliseconds it took."""
 
-    name: str
     status: Literal["pass", "fail"]
+    latency_ms: float
     required: bool
 
 
-class Readiness(msgspec.Struct, frozen=True):
+class Verdict(msgspec.Struct, frozen=True):
     """Whether this process can serve; `degraded` where only checks that are not required fail."""
 
-    status: Literal["ready", "degraded", "not_ready"]
-    checks: tuple[CheckResult, ...]
+    status: Literal["healthy", "degraded", "unhealthy"]
+    checks: dict[str, CheckResult]
+
+    def require(self, kind: ProblemType) -> None:
+        """Raise a Problem of `kind`, naming what fails, where this process cannot serve."""
+        if self.status == "unhealthy":
+            failed = [name for name, check in self.checks.items() if check.required and check.status == "fail"]
+            faults = [Fault("", "check_failed", f"The check {name} fails.", {"check": name}) for name in failed]
+            raise Problem(kind, f"Failing: {', '.join(failed)}.", faults=faults)
 
 
 class Health:
-    """The checks of this application. The application keeps it in its state under `STATE_KEY`."""
+    """The checks of this application. The application keeps it in its state under `STATE_KEY`.
+
+    Verdict and counts are remembered for a moment, so that however many probes come, the dependencies are asked once.
+    """
 
     def __init__(
-        self, services: Services, checks: Iterable[HealthCheck], *, check_seconds: float = CHECK_SECONDS
+        self,
+        services: Services,
+        checks: Iterable[HealthCheck],
+        *,
+        check_seconds: float = CHECK_SECONDS,
+        timer: Callable[[], float] = monotonic,
     ) -> None:
         self._services = services
-        self._checks = tuple(checks)
+        self._checks = {check.name: check for check in checks}
         self._check_seconds = check_seconds
+        self._timer = timer
+        self._born = timer()
+        self._silent: set[str] = set()
         self.started = False
+        self.verdict: Final = Remembered(self._ask_all, timer)
+        self.counts: Final = Remembered(self._count_all, timer)
 
-    async def readiness(self) -> Readiness:
+    @property
+    def uptime(self) -> int:
+        """Whole seconds since the application was made."""
+        return int(self._timer() - self._born)
+
+    async def _ask_all(self) -> Verdict:
         """Run all checks side by side and return how they went, in the order of their declaration."""
-        results = await asyncio.gather(*(self._run(check) for check in self._checks))
+        results = await asyncio.gather(*(self._ask(check) for check in self._checks.values()))
         failed = [result for result in results if result.status == "fail"]
+        checks = dict(zip(self._checks, results, strict=True))
         if any(result.required for result in failed):
-            return Readiness("not_ready", tuple(results))
-        return Readiness("degraded" if failed else "ready", tuple(results))
+            return Verdict("unhealthy", checks)
+        return Verdict("degraded" if failed else "healthy", checks)
 
-    async def _run(self, check: HealthCheck) -> CheckResult:
+    async def _ask(self, check: HealthCheck) -> CheckResult:
+        began = monotonic()
+        answered = await self._answer(check.name, check.check) is not _NOTHING
+        latency = round((monotonic() - began) * 1000, 2)
+        return CheckResult("pass" if answered else "fail", latency, check.required)
+
+    async def _count_all(self) -> dict[str, int]:
+        """Return the figures of every check that offers some; one that fails is left out."""
+        offered = [(check.name, check.counts) for check in self._checks.values() if check.counts is not None]
+        figures = await asyncio.gather(*(self._answer(f"counts of {name}", counts) for name, counts in offered))
+        return {name: count for figure in figures if figure is not _NOTHING for name, count in figure.items()}
+
+    async def _answer(self, name: str, question: Callable[[Services], Awaitable[Any]]) -> Any:
+        """Put a question; log where its answer begins to fail and where it comes again."""
         try:
             async with asyncio.timeout(self._check_seconds):
-                await check.check(self._services)
+                answer = await question(self._services)
         except Exception as exc:
-            logger.warning("the health check %s failed", check.name, exc_info=exc)
-            return CheckResult(check.name, "fail", check.required)
-        return CheckResult(check.name, "pass", check.required)
+            if name not in self._silent:
+                self._silent.add(name)
+                logger.warning("the health check of %s fails", name, exc_info=exc)
+            return _NOTHING
+        if name in self._silent:
+            self._silent.remove(name)
+            logger.info("the health check of %s passes again", name)
+        return answer
+
+
+_NOTHING: Final = object()
+"""What stands for the answer of a dependency that has none."""
 
 
 def mark_started(app: Litestar) -> None:
     """Note that the application has come up: its last `on_startup`."""
     app.state[STATE_KEY].started = True
-
-
-async def require_readiness(health: Health) -> Readiness:
-    """Return how the checks went, or raise Problem `not_ready`."""
-    readiness = await health.readiness()
-    if readiness.status == "not_ready":
-        failed = [check.name for check in readiness.checks if check.required and check.status == "fail"]
-        faults = [Fault("", "check_failed", f"The check {name} fails.", {"check": name}) for name in failed]
-        raise Problem(NOT_READY, f"Failing: {', '.join(failed)}.", faults=faults)
-    return readiness
 
 
 @get("/health/live", access=PUBLIC, tags=["health"], sync_to_thread=False)
@@ -105,13 +147,16 @@ def live() -> dict[str, str]:
     return {"status": "live"}
 
 
-@get("/health/ready", access=PUBLIC, tags=["health"])
-async def ready(request: Request[Any, Any, Any]) -> Readiness:
+@get("/health/ready", access=PUBLIC, problems=(NOT_READY,), tags=["health"])
+async def ready(request: Request[Any, Any, Any]) -> Verdict:
     """Say whether this process can serve requests: 503 where a required dependency is away."""
-    return await require_readiness(request.app.state[STATE_KEY])
+    health: Health = request.app.state[STATE_KEY]
+    verdict = await health.verdict()
+    verdict.require(NOT_READY)
+    return verdict
 
 
-@get("/health/startup", access=PUBLIC, tags=["health"], sync_to_thread=False)
+@get("/health/startup", access=PUBLIC, problems=(NOT_READY,), tags=["health"], sync_to_thread=False)
 def startup(request: Request[Any, Any, Any]) -> dict[str, str]:
     """Say whether the application has come up: 503 until then."""
     if not request.app.state[STATE_KEY].started:

@@ -140,6 +140,18 @@ STALE_VERSION: Final = ProblemType(
     "The resource has changed since it was read",
     "Read it again and send its new `ETag` in `If-Match`.",
 )
+JOB_STATE_CONFLICT: Final = ProblemType(
+    "job_state_conflict",
+    HTTPStatus.CONFLICT,
+    "The job is not in a state for this",
+    "Dead jobs can be retried; jobs that wait, run or are parked can be cancelled.",
+)
+JOB_KEY_TAKEN: Final = ProblemType(
+    "job_key_taken",
+    HTTPStatus.CONFLICT,
+    "Another job holds this job's unique key",
+    "It was queued after this one died. Wait for it, or cancel it.",
+)
 PAYLOAD_TOO_LARGE: Final = ProblemType(
     "payload_too_large",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -201,6 +213,12 @@ NOT_READY: Final = ProblemType(
     HTTPStatus.SERVICE_UNAVAILABLE,
     "This process cannot serve requests now",
     "`errors` names the required checks that fail.",
+)
+UNHEALTHY: Final = ProblemType(
+    "unhealthy",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "The service is unhealthy",
+    "`errors` names the required checks that fail. Requests that do not need them may still be answered.",
 )
 
 ALL: Final = (

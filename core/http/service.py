@@ -1,65 +1,102 @@
 """The service itself under `/api/v1`: its health, and an index of what it serves."""
 
-from typing import Any, Final
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from litestar import Litestar, Request, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import QueryParameter
 from litestar.routes import HTTPRoute
 
 from core.auth import PUBLIC
-from core.http.health import STATE_KEY, Readiness, require_readiness
+from core.clock import Clock
+from core.http.health import STATE_KEY, CheckResult, Health
+from core.http.injected import Injected
+from core.http.problem_types import UNHEALTHY
 
 _API: Final = "/api/v1"
+Verbose = Annotated[bool, QueryParameter(description="Tell how much the plugins hold, too.")]
+
 _UNLISTED: Final = frozenset({"OPTIONS", "HEAD"})
 
 
-class IndexEntry(msgspec.Struct, frozen=True):
-    """One path and what can be done with it."""
+class Endpoint(msgspec.Struct, frozen=True):
+    """What can be done at one path."""
 
+    method: str
     path: str
-    methods: tuple[str, ...]
     summary: str
 
 
 class Index(msgspec.Struct, frozen=True):
     """What this service serves."""
 
-    documentation: str
-    data: tuple[IndexEntry, ...]
+    name: str
+    version: str
+    endpoints: tuple[Endpoint, ...]
 
 
-def index_of(app: Litestar) -> Index:
-    """Return every documented path under `/api/v1`, read off the routes that are really there."""
+class ServiceHealth(msgspec.Struct, frozen=True):
+    """How the service is. `counts` are told on request only: how much of what the plugins hold."""
+
+    status: Literal["healthy", "degraded", "unhealthy"]
+    version: str
+    uptime_seconds: int
+    timestamp: datetime
+    checks: dict[str, CheckResult]
+    counts: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
+
+
+def endpoints_of(app: Litestar) -> tuple[Endpoint, ...]:
+    """Return every documented endpoint under `/api/v1`, read off the routes that are really there."""
     routes = [route for route in app.routes if isinstance(route, HTTPRoute) and route.path.startswith(_API)]
-    entries = [_entry(route) for route in sorted(routes, key=lambda route: route.path_format)]
-    return Index(documentation="/schema", data=tuple(entry for entry in entries if entry.methods))
+    return tuple(
+        endpoint for route in sorted(routes, key=lambda route: route.path_format) for endpoint in _documented(route)
+    )
 
 
-def _entry(route: HTTPRoute) -> IndexEntry:
-    documented = {
-        method: handler
-        for method, (handler, _) in sorted(route.route_handler_map.items())
-        if method not in _UNLISTED and handler.resolve_include_in_schema()
-    }
-    summaries = [_first_line(handler) for handler in documented.values()]
-    return IndexEntry(route.path_format, tuple(documented), next(filter(None, summaries), ""))
+def _documented(route: HTTPRoute) -> Iterator[Endpoint]:
+    for method, (handler, _) in sorted(route.route_handler_map.items()):
+        if method not in _UNLISTED and handler.resolve_include_in_schema():
+            yield Endpoint(method, route.path_format, _summary(handler))
 
 
-def _first_line(handler: HTTPRouteHandler) -> str:
+def _summary(handler: HTTPRouteHandler) -> str:
     return (handler.summary or handler.fn.__doc__ or "").strip().partition("\n")[0]
+
+
+def name_and_version(app: Litestar) -> tuple[str, str]:
+    """Return what the service calls itself."""
+    described = app.openapi_config
+    return (described.title, described.version) if described else ("", "")
 
 
 @get(_API, access=PUBLIC, tags=["service"], sync_to_thread=False)
 def index(request: Request[Any, Any, Any]) -> Index:
     """List what this service serves."""
-    return index_of(request.app)
+    return Index(*name_and_version(request.app), endpoints_of(request.app))
 
 
-@get(f"{_API}/health", access=PUBLIC, tags=["service"])
-async def service_health(request: Request[Any, Any, Any]) -> Readiness:
-    """Say whether the service works, check by check: 503 where a required dependency is away."""
-    return await require_readiness(request.app.state[STATE_KEY])
+@get(f"{_API}/health", access=PUBLIC, problems=(UNHEALTHY,), tags=["service"])
+async def service_health(
+    request: Request[Any, Any, Any],
+    clock: Injected[Clock],
+    verbose: Verbose = False,  # noqa: FBT002 - a query parameter
+) -> ServiceHealth:
+    """Say how the service is, check by check: 503 where a required dependency is away."""
+    health: Health = request.app.state[STATE_KEY]
+    verdict = await health.verdict()
+    verdict.require(UNHEALTHY)
+    return ServiceHealth(
+        status=verdict.status,
+        version=name_and_version(request.app)[1],
+        uptime_seconds=health.uptime,
+        timestamp=clock.now(),
+        checks=verdict.checks,
+        counts=await health.counts() if verbose else msgspec.UNSET,
+    )
 
 
 ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (index, service_health)

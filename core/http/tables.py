@@ -34,3 +34,13 @@ rate_limits: Final = Table(
     schema="core",
     prefixes=["UNLOGGED"],
 )
+
+console_sessions: Final = Table(
+    "console_sessions",
+    metadata,
+    Column("token", LargeBinary, primary_key=True, comment="HMAC-SHA-256 of the cookie under the admin key"),
+    Column("login", LargeBinary, unique=True, comment="nonce of the one-time URL; null: the admin key opened it"),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    schema="core",
+)

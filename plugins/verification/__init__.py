@@ -13,6 +13,7 @@ import click
 from litestar.types import ControllerRouterHandler
 
 from core.hookspecs import hookimpl
+from core.http.health import HealthCheck
 from core.http.problems import ProblemType
 from core.jobs.declare import Job
 from core.manifest import PluginManifest
@@ -21,6 +22,7 @@ from plugins.verification.academic.routes import academic_routes
 from plugins.verification.demo import seed_demo
 from plugins.verification.doctors.routes import doctor_routes
 from plugins.verification.evidence.events import retire_verdicts
+from plugins.verification.health import HEALTH_CHECKS
 from plugins.verification.insurance.commands import load_icd
 from plugins.verification.insurance.jobs import JOBS
 from plugins.verification.insurance.problems import INSURANCE_PROBLEMS
@@ -73,6 +75,12 @@ def register_migrations() -> Path:
 def register_commands() -> Sequence[click.Command]:
     """Return `seed-demo` and `load-icd`."""
     return [seed_demo, load_icd]
+
+
+@hookimpl
+def register_health_checks() -> Sequence[HealthCheck]:
+    """Return whether ICD codes are loaded, and how much is registered."""
+    return HEALTH_CHECKS
 
 
 @hookimpl

@@ -4,6 +4,9 @@ A route that is missing from the matrix fails, and so does a row whose route is 
 deployment with `open_reads = false`.
 """
 
+import re
+from uuid import UUID
+
 import pytest
 from litestar.handlers import HTTPRouteHandler
 
@@ -13,7 +16,19 @@ from core.testing.migrated import environ_for_tests
 
 PUBLIC, READ, WRITE, ADMIN = "public", "verification:read", "verification:write", "verification:admin"
 
+JOBS_READ, JOBS_WRITE = "jobs:read", "jobs:write"
+
 MATRIX = {
+    "GET /": PUBLIC,
+    "GET /login": PUBLIC,
+    "POST /login": PUBLIC,
+    "POST /logout": PUBLIC,
+    "POST /console/jobs/{job_id:uuid}/retry": JOBS_WRITE,
+    "POST /console/jobs/{job_id:uuid}/cancel": JOBS_WRITE,
+    "GET /api/v1/jobs": JOBS_READ,
+    "GET /api/v1/jobs/{job_id:uuid}": JOBS_READ,
+    "POST /api/v1/jobs/{job_id:uuid}/retry": JOBS_WRITE,
+    "POST /api/v1/jobs/{job_id:uuid}/cancel": JOBS_WRITE,
     "GET /health/live": PUBLIC,
     "GET /health/ready": PUBLIC,
     "GET /health/startup": PUBLIC,
@@ -88,6 +103,12 @@ async def test_what_is_declared_is_what_the_matrix_says(closed):
     assert {name: str(handler.opt["access"]) for name, handler in handlers(closed.app).items()} == MATRIX
 
 
+def address(path: str) -> str:
+    """Return an address that `path` routes."""
+    values = {"{code:str}": "not_found", "{path:str}": "x", "{job_id:uuid}": str(UUID(int=0))}
+    return re.sub(r"\{.*?\}", lambda name: values[name.group()], path)
+
+
 def expected(access: str, who: str) -> set[int]:
     """Return the statuses that mean refusal, where `who` is to be refused."""
     if access == PUBLIC or who == "admin" or (who == "user" and access in {READ, WRITE}):
@@ -102,7 +123,7 @@ async def test_is_enforced(closed, name, who):
     headers = {"user": USER, "other": OTHER}.get(who, {})
     maker = closed.admin_client if who == "admin" else lambda: closed.client(headers)
     async with maker() as client:
-        answer = await client.request(method, path.replace("{code:str}", "not_found").replace("{path:str}", "x"))
+        answer = await client.request(method, address(path))
     refused = expected(MATRIX[name], who)
     if refused:
         assert answer.status_code in refused

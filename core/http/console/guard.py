@@ -1,0 +1,76 @@
+"""What protects the console's pages: their policy, their cookie, and forms that come from elsewhere."""
+
+import hashlib
+from base64 import b64encode
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from litestar import Request
+from litestar.datastructures import Cookie
+
+from core.auth import COOKIE_CREDENTIALS
+from core.config import Config
+from core.http.console.sessions import LIFETIME
+from core.http.problem_types import FORBIDDEN
+from core.http.problems import Problem
+
+TEMPLATES: Final = Path(__file__).parents[1] / "templates"
+
+COOKIE: Final = "hexastar_console"
+SECURE_COOKIE: Final = "__Host-hexastar-console"
+
+
+@cache
+def stylesheet() -> str:
+    """Return the style sheet, which stands in each page."""
+    return (TEMPLATES / "console.css").read_text(encoding="utf-8")
+
+
+@cache
+def content_security_policy() -> str:
+    """Return the pages' policy: nothing but this style sheet, the icon, and forms to ourselves."""
+    digest = b64encode(hashlib.sha256(stylesheet().encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
+def session_cookie(request: Request[Any, Any, Any], config: Config, token: str | None) -> Cookie:
+    """Return the cookie of a session, or, without a token, the one that removes it.
+
+    Over TLS, and in production, which is behind TLS, it is `Secure` and bound to this very host (`__Host-`).
+    """
+    public = config.public_url or ""
+    secure = config.is_production or request.url.scheme == "https" or public.startswith("https:")
+    return Cookie(
+        key=SECURE_COOKIE if secure else COOKIE,
+        value=token or "",
+        max_age=int(LIFETIME.total_seconds()) if token else 0,
+        secure=secure,
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def shown_session(request: Request[Any, Any, Any]) -> str | None:
+    """Return the token of the session that the browser shows."""
+    return request.cookies.get(SECURE_COOKIE) or request.cookies.get(COOKIE)
+
+
+def require_own_form(request: Request[Any, Any, Any], config: Config) -> None:
+    """Refuse a form that a page of another site sent in the name of whoever looks at it.
+
+    Browsers name the sending page's origin with every POST. A credential in a header is no browser's doing.
+
+    Raises:
+        Problem: 403.
+    """
+    if request.auth is not None and request.auth not in COOKIE_CREDENTIALS:
+        return
+    origin = urlsplit(request.headers.get("origin", "")).netloc
+    ours = {request.headers.get("host", ""), urlsplit(config.public_url or "").netloc} - {""}
+    if origin not in ours:
+        raise Problem(FORBIDDEN, "The form was not sent from a page of this service.")

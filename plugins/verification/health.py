@@ -1,0 +1,53 @@
+"""What this plugin tells of its health: whether the list of ICD codes is loaded, and how much is registered."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+from sqlalchemy import func, select, union
+
+from core.http.health import HealthCheck
+from core.injection import Services
+from plugins.verification.academic.tables import StudentSeed
+from plugins.verification.doctors.tables import Doctor
+from plugins.verification.insurance.tables import IcdCode, MedicalEnrichmentRequest, PayoutRequest, ReviewerRequest
+from ports.storage import Query
+
+
+class Registered(msgspec.Struct, frozen=True):
+    """How many doctors, students and claims are registered; a claim counts once, whatever was asked about it."""
+
+    doctors: int
+    students: int
+    claims: int
+
+
+class MissingCodesError(Exception):
+    """Diagnoses cannot be turned into codes."""
+
+
+_CLAIMS: Final = union(
+    *(select(table.claim_reference) for table in (MedicalEnrichmentRequest, ReviewerRequest, PayoutRequest))
+).subquery()
+_REGISTERED: Final = Query(
+    select(
+        select(func.count()).select_from(Doctor).scalar_subquery().label("doctors"),
+        select(func.count()).select_from(StudentSeed).scalar_subquery().label("students"),
+        select(func.count()).select_from(_CLAIMS).scalar_subquery().label("claims"),
+    ),
+    into=Registered,
+)
+_ANY_CODE: Final = Query(select(IcdCode.code).limit(1), into=str)
+
+
+async def _require_codes(services: Services) -> None:
+    if await services.storage.fetch_one(_ANY_CODE) is None:
+        raise MissingCodesError("no ICD codes are loaded: run `litestar verification load-icd`")
+
+
+async def _count(services: Services) -> Mapping[str, int]:
+    registered = await services.storage.fetch_one(_REGISTERED)
+    return {} if registered is None else msgspec.structs.asdict(registered)
+
+
+HEALTH_CHECKS: Final = (HealthCheck("icd_codes", _require_codes, required=False, counts=_count),)
