@@ -51,7 +51,9 @@ async def running_services(
         bell = open_bell(composition.config.bell, services.storage)
         stack.push_async_callback(bell.close)
         services.bell = bell
-        services.outbox = JobOutbox(composition.jobs, bell)
+        services.outbox = JobOutbox(
+            composition.jobs, bell, tracing=services.tracing, count=services.metrics.job_enqueued
+        )
         services.units = UnitOfWorkFactory(services.storage, services.outbox)
         for lifespan in composition.declarations.lifespans:
             await stack.enter_async_context(lifespan(services))

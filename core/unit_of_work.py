@@ -47,7 +47,7 @@ class UnitOfWork:
     Statements raise what the storage port says; use it from one task at a time.
     """
 
-    __slots__ = ("_driver", "_ended", "_outbox", "_ring", "_rows", "_session", "_storage", "_transaction", "on_begin")
+    __slots__ = ("_driver", "_ended", "_outbox", "_rows", "_sent", "_session", "_storage", "_transaction", "on_begin")
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class UnitOfWork:
         self._session: AsyncSession | None = None
         self._driver: Connection | None = None
         self._rows: list[JobRow] = []
-        self._ring = False
+        self._sent: list[str] = []
         self._ended = False
 
     @property
@@ -140,12 +140,14 @@ class UnitOfWork:
             self._rows.append(row)
             return row[0]
         written: UUID | None = await self._write(lambda connection: connection.fetchval(self._outbox.insert_sql, *row))
-        self._ring = self._ring or written is not None
+        if written is not None:
+            self._sent.append(job.name)
         return written
 
     async def publish(self, event: str, payload: msgspec.Struct) -> None:
         """Have every subscriber of `event` run after the commit. Without subscribers nothing is written."""
-        rows = [self._outbox.row(job, payload, None, None, None) for job in self._outbox.subscribers(event)]
+        jobs = self._outbox.subscribers(event)
+        rows = [self._outbox.row(job, payload, None, None, None) for job in jobs]
         if not rows:
             return
         if self._session is not None:
@@ -153,7 +155,7 @@ class UnitOfWork:
             self._rows += rows
             return
         await self._write(lambda connection: connection.executemany(self._outbox.insert_sql, rows))
-        self._ring = True
+        self._sent += [job.name for job in jobs]
 
     async def commit(self) -> None:
         """Make it permanent, then ring the bell if it wrote jobs. For the factory and the request's dependency.
@@ -170,8 +172,8 @@ class UnitOfWork:
                 await self._session.run_sync(self._finish)
         finally:
             await self._end()
-        if self._ring:
-            self._outbox.ring()
+        if self._sent:
+            self._outbox.ring(self._sent)
 
     async def rollback(self) -> None:
         """Undo it. For the factory and the request's dependency."""
@@ -232,7 +234,7 @@ class UnitOfWork:
         if self._rows:
             session.connection()
             await_(self._write(lambda connection: connection.executemany(self._outbox.insert_sql, self._rows)))
-            self._ring = True
+            self._sent += [row[1] for row in self._rows]
         if self._driver is None:
             return
         if self._driver.is_closed():

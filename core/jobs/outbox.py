@@ -1,7 +1,7 @@
 """Writing job rows: what a unit of work sends through its own transaction, and the bell that follows the commit."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -13,6 +13,7 @@ from core.clock import new_id
 from core.jobs.bell import Bell
 from core.jobs.declare import Job, P
 from core.telemetry.activity import current_activity
+from core.telemetry.tracing import Tracing
 
 PAYLOAD_LIMIT: Final = 64 * 1024
 """Bytes above which a payload is refused. Aim at 4 KiB: a payload holds ids and scalars, the rest is in tables."""
@@ -37,11 +38,26 @@ class JobOutbox:
 
     So a job exists exactly if the transaction that enqueued it commits. `insert_sql` takes the members of `row` as
     its parameters and returns the id, or no row where a unique key already holds a job.
+
+    Args:
+        jobs: every job that this deployment declares.
+        bell: wakes the workers.
+        tracing: opens the span that a job's trace goes on from.
+        count: hears the name of each job whose row was committed.
     """
 
     insert_sql: Final = INSERT
 
-    def __init__(self, jobs: Iterable[Job[Any]], bell: Bell) -> None:
+    def __init__(
+        self,
+        jobs: Iterable[Job[Any]],
+        bell: Bell,
+        *,
+        tracing: Tracing | None = None,
+        count: Callable[[str], None] = lambda _name: None,
+    ) -> None:
+        self._tracing = tracing or Tracing()
+        self._count = count
         self.jobs: Mapping[str, Job[Any]] = {job.name: job for job in jobs}
         self.bell = bell
         self._subscribers: dict[str, tuple[Job[Any], ...]] = {}
@@ -68,8 +84,11 @@ class JobOutbox:
             raise ValueError(f"the payload of {job.name} has {len(encoded)} bytes; the limit is {PAYLOAD_LIMIT}")
         if at is not None and at.tzinfo is None:
             raise ValueError("`at` must be an aware datetime")
+        job_id = new_id()
+        with self._tracing.enqueued(job.name, str(job_id), job.name):
+            traceparent = current_traceparent()
         return (
-            new_id(),
+            job_id,
             job.name,
             job.lane,
             encoded.decode(),
@@ -78,7 +97,7 @@ class JobOutbox:
             job.attempts,
             _key(job, key, encoded),
             job.unique,
-            current_traceparent(),
+            traceparent,
             _current_request(),
         )
 
@@ -86,8 +105,13 @@ class JobOutbox:
         """Return the jobs that run when the event of this name is published."""
         return self._subscribers.get(event, ())
 
-    def ring(self) -> None:
-        """Wake the workers; to be called after the commit, never inside the transaction. Does not raise or wait."""
+    def ring(self, names: Iterable[str]) -> None:
+        """Count what was enqueued, by the jobs' names, and wake the workers.
+
+        To be called after the commit, never inside the transaction. Does not raise or wait.
+        """
+        for name in names:
+            self._count(name)
         self.bell.ring()
 
 

@@ -174,7 +174,7 @@ class DurableQueue(saq.Queue):
             await transaction.commit()
         finally:
             await transaction.rollback()
-        self._outbox.ring()
+        self._outbox.ring([declared.name])
         job.key = str(inserted)
         return job if inserted is not None else None
 

@@ -39,14 +39,16 @@ def test_a_notification_is_one_trace_from_http_through_the_job_to_smtp(state_dir
                 headers={"X-API-Key": "key", "traceparent": TRACEPARENT},
             )
             assert answer.status_code == 202, answer.text
-            sink.wait_for(TRACE, spans=3)
+            sink.wait_for(TRACE, spans=4)
         delivered = peer.received()
     with capsys.disabled():
         print(f"\n{sink.tree(TRACE)}")
     by_id = {span.span_id: span for span in sink.spans(TRACE)}
     mail = next(span for span in by_id.values() if span.name == "smtp send")
     job = by_id[mail.parent_id]
-    request = by_id[job.parent_id]
+    enqueued = by_id[job.parent_id]
+    request = by_id[enqueued.parent_id]
+    assert (enqueued.name, enqueued.kind) == ("send verification.send_notification", "producer")
     assert (job.name, job.kind) == ("process verification.send_notification", "consumer")
     assert (request.name, request.kind) == ("POST /api/v1/insurance/notification/send", "server")
     assert request.parent_id == CALLER
