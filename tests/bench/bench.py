@@ -1,7 +1,7 @@
 """What every row works with."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,19 +29,15 @@ class Bench:
         """Return a deployment of Hexastar on the run's database."""
         return Deployment(self.folder / name, self.database.dsn, plugins, server=server, import_path=import_path)
 
-    @contextmanager
     def hexastar(
         self, name: str, deployment: Deployment, environment: Mapping[str, str] | None = None
-    ) -> Iterator[Server]:
-        """Serve a deployment."""
-        with serving(name, deployment.serve(environment), self.folder, LIVE, CREDENTIAL) as server:
-            yield server
+    ) -> AbstractContextManager[Server]:
+        """Serve a deployment while the context is open."""
+        return serving(name, deployment.serve(environment), self.folder, LIVE, CREDENTIAL)
 
-    @contextmanager
-    def peer(self, name: str, launch: Launch, ready: str) -> Iterator[Server]:
-        """Serve a peer; it is ready when `ready` answers."""
-        with serving(name, launch, self.folder, ready, {}) as server:
-            yield server
+    def peer(self, name: str, launch: Launch) -> AbstractContextManager[Server]:
+        """Serve a peer while the context is open."""
+        return serving(name, launch, self.folder, "/", {})
 
     def bare_litestar(self, server: str = "uvicorn") -> Launch:
         """Return how to serve bare Litestar with asyncpg."""

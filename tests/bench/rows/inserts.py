@@ -26,7 +26,7 @@ def measure(bench: Bench) -> Report:
     bench.database.execute("TRUNCATE bench.notes")
     with ExitStack() as stack:
         ours = stack.enter_context(bench.hexastar("inserts-hexastar", deployment))
-        bare = stack.enter_context(bench.peer("inserts-bare", bench.bare_litestar(), "/"))
+        bare = stack.enter_context(bench.peer("inserts-bare", bench.bare_litestar()))
         contestants = [
             Contestant(BARE, bare, _inserting("/bench/notes")),
             Contestant(COMPILED, ours, _inserting("/api/v1/bench/notes/compiled")),

@@ -23,9 +23,9 @@ def measure(bench: Bench) -> Report:
         sink = stack.enter_context(receiving(bench.folder))
         servers = {
             HEXASTAR: stack.enter_context(bench.hexastar("lookup-hexastar", deployment, sink.variables(0.1))),
-            BARE: stack.enter_context(bench.peer("lookup-bare", bench.bare_litestar(), "/")),
-            FASTAPI: stack.enter_context(bench.peer("lookup-fastapi", _fastapi(bench), "/")),
-            FLASK: stack.enter_context(bench.peer("lookup-flask", _flask(bench), "/")),
+            BARE: stack.enter_context(bench.peer("lookup-bare", bench.bare_litestar())),
+            FASTAPI: stack.enter_context(bench.peer("lookup-fastapi", _fastapi(bench))),
+            FLASK: stack.enter_context(bench.peer("lookup-flask", _flask(bench))),
         }
         contestants = [Contestant(name, server, LOOKUP) for name, server in servers.items()]
         require_same_answers(contestants)

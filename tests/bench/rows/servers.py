@@ -18,7 +18,7 @@ def measure(bench: Bench) -> Report:
         for server in SERVERS:
             deployment = bench.deployment(f"servers-{server}", ["verification"], server=server)
             ours = stack.enter_context(bench.hexastar(f"hexastar-{server}", deployment))
-            bare = stack.enter_context(bench.peer(f"bare-{server}", bench.bare_litestar(server), "/"))
+            bare = stack.enter_context(bench.peer(f"bare-{server}", bench.bare_litestar(server)))
             contestants += [Contestant(_ours(server), ours, LOOKUP), Contestant(_bare(server), bare, LOOKUP)]
         results = contest(contestants, bench.effort)
     return Report(

@@ -22,7 +22,7 @@ def measure(bench: Bench) -> Report:
             seconds.append(_import_seconds(module))
         with bench.hexastar("start-hexastar", deployment) as server:
             starts["hexastar run"].append(server.start_seconds)
-        with bench.peer("start-bare", _litestar_run(bench), "/") as server:
+        with bench.peer("start-bare", _litestar_run(bench)) as server:
             starts["litestar run"].append(server.start_seconds)
     # The first of each found nothing in the file system's cache.
     figures = {name: median(seconds[1:]) for name, seconds in (imports | starts).items()}
