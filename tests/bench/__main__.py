@@ -1,5 +1,7 @@
 """The command line of the bench."""
 
+import signal
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -27,6 +29,8 @@ def main(rows: Sequence[str], rounds: int | None, seconds: int | None, *, quick:
     """Measure Hexastar against its peers and against itself; without ROWS, everything."""
     chosen = QUICK if quick else WHOLE
     effort = replace(chosen, rounds=rounds or chosen.rounds, seconds=seconds or chosen.seconds)
+    # A bench that is told to stop still ends the processes that it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         require_wrk()
         complete = _run(rows or list(ROWS), effort)
