@@ -1,0 +1,110 @@
+"""An operator and a real browser: the URL that `run` prints, a dead job, and the button that queues it again."""
+
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+from served import PATIENCE, served
+
+from tests.peers.smtp import smtp_peer
+
+CHROMIUM = shutil.which("chromium")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+CONFIGURATION = """
+[plugins]
+enabled = ["verification"]
+[ports]
+mail = "smtp"
+[adapters.mail.smtp]
+host = "{host}"
+port = {port}
+tls = "none"
+sender = "claims@example.org"
+"""
+ADMIN = {"X-API-Key": "key"}
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """A page of a headless browser; whatever its console complains about fails the test."""
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        page = browser.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        yield page
+        browser.close()
+    assert not complaints
+
+
+def test_an_operator_signs_in_by_the_printed_url_and_retries_a_dead_job(state_dir, tmp_path, page):
+    with smtp_peer(tmp_path) as peer:
+        peer.behave("450")
+        text = CONFIGURATION.format(host=peer.host, port=peer.port)
+        (state_dir / "plugins.toml").write_text(text, encoding="utf-8")
+        with served(state_dir, {"HEXASTAR__ADMIN_KEY": "key"}) as server:
+            job = dead_job(server.url)
+            printed = re.search(rf"{re.escape(server.url)}/login\?token=\S+", server.output())
+            page.goto(printed[0])
+            assert page.url == f"{server.url}/"
+            row = page.locator("#jobs tr", has_text=job["id"])
+            expect(row).to_contain_text("dead")
+            expect(row).to_contain_text("Cancelled: by hand")
+
+            peer.behave("ok")
+            row.get_by_role("button", name="Retry").click()
+            page.wait_for_url(f"{server.url}/?#jobs")
+            eventually(lambda: show(server.url, job["id"])["state"] == "done")
+            page.reload()
+            expect(row).to_contain_text("done")
+            assert [message.recipients for message in peer.received()] == [["refused@example.org"]]
+
+            page.get_by_role("button", name="Sign out").click()
+            expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+            assert httpx.get(printed[0]).status_code == httpx.codes.UNAUTHORIZED
+
+
+def dead_job(url: str) -> dict[str, Any]:
+    """Ask for a mail that cannot be sent now, and cancel the job that would try again."""
+    notice = {"recipient_email": "refused@example.org", "subject": "Your claim", "message": "It was paid."}
+    answer = httpx.post(f"{url}/api/v1/insurance/notification/send", json=notice, headers=ADMIN)
+    assert answer.status_code == httpx.codes.ACCEPTED, answer.text
+    eventually(lambda: (found := waiting(url)) and found[0]["error"])
+    job = waiting(url)[0]
+    httpx.post(f"{url}/api/v1/jobs/{job['id']}/cancel", headers=ADMIN).raise_for_status()
+    return job
+
+
+def waiting(url: str) -> list[dict[str, Any]]:
+    """Return the notifications that wait to be tried again."""
+    jobs = httpx.get(f"{url}/api/v1/jobs?state=queued&plugin=verification", headers=ADMIN).json()["data"]
+    return [job for job in jobs if job["name"] == "verification.send_notification"]
+
+
+def show(url: str, job_id: str) -> dict[str, Any]:
+    shown: dict[str, Any] = httpx.get(f"{url}/api/v1/jobs/{job_id}", headers=ADMIN).json()
+    return shown
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    """Return once `condition` holds, or fail."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it never came about"
+        time.sleep(0.05)
