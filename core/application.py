@@ -10,8 +10,7 @@ from litestar.di import Provide
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import ScalarRenderPlugin, SwaggerRenderPlugin
-from litestar.openapi.spec import Components, Reference, SecurityScheme
+from litestar.openapi.plugins import JsonRenderPlugin, ScalarRenderPlugin, SwaggerRenderPlugin
 from litestar.template.config import TemplateConfig
 from litestar.types import ASGIApp, ControllerRouterHandler, Scope
 
@@ -25,12 +24,19 @@ from core.faults import ConfigurationError, ConfigurationFault
 from core.http.admission import admit
 from core.http.body import StrictRequest
 from core.http.dependencies import resolve_in_order
-from core.http.documentation import PROBLEM_COMPONENTS, RefinementSchemas, document_refusals
 from core.http.guard import HttpGuard
 from core.http.headers import DOCUMENTATION_POLICY, cors
 from core.http.health import Health, mark_started
 from core.http.idempotent_steps import provide_idempotent_steps
 from core.http.methods import unite_methods
+from core.http.openapi import (
+    DOCUMENT_PLUGINS,
+    DocumentConfig,
+    RenderedOnce,
+    components,
+    document_operations,
+    name_operation,
+)
 from core.http.page_templates import PageTemplates
 from core.http.parameters import ParameterRules
 from core.http.problem_handlers import problem_handlers
@@ -91,12 +97,12 @@ def build_application(
         logging_config=None,
         lifespan=[_lifespan(services, composition, ports or {}, works=works)],
         on_startup=[mark_started],
-        plugins=[CommandLine(composition), RefinementSchemas()],
+        plugins=[CommandLine(composition), *DOCUMENT_PLUGINS],
     )
     _check_routes(app, config.source)
     ParameterRules(app)
     unite_methods(app)
-    document_refusals(app)
+    document_operations(app, makers)
     resolve_in_order(app)
     app.state.services = services
     app.state.metrics = services.metrics
@@ -124,7 +130,6 @@ def _router(plugin: Plugin, handlers: Sequence[ControllerRouterHandler]) -> Rout
         route_handlers=list(handlers),
         dependencies={"settings": _constant(plugin.settings)},
         opt={"plugin": plugin.name},
-        tags=[plugin.name],
     )
 
 
@@ -159,23 +164,24 @@ def _dependencies(services: Services, composition: Composition) -> dict[str, Pro
 
 
 def _documentation(composition: Composition) -> OpenAPIConfig:
-    schemes: dict[str, SecurityScheme | Reference] = {
-        "apiKey": SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header"),
-        "bearer": SecurityScheme(type="http", scheme="bearer"),
-    }
     enabled = ", ".join(composition.config.enabled) or "none"
-    return OpenAPIConfig(
+    return DocumentConfig(
         title="Hexastar",
         version=VERSION,
         description=f"Enabled plugins: {enabled}. Refusals are RFC 9457 problem documents; see /problems.",
-        components=[Components(security_schemes=schemes), PROBLEM_COMPONENTS],
+        components=components(composition.declarations.authenticators),
+        operation_id_creator=name_operation,
         openapi_router=Router(
             path=DOCUMENTATION,
             route_handlers=[],
             opt={"access": PUBLIC, "plugin": "core"},
+            include_in_schema=False,
             response_headers={"Content-Security-Policy": DOCUMENTATION_POLICY},
         ),
-        render_plugins=[ScalarRenderPlugin(), SwaggerRenderPlugin(path="/swagger")],
+        render_plugins=[
+            RenderedOnce(page)
+            for page in (ScalarRenderPlugin(), SwaggerRenderPlugin(path="/swagger"), JsonRenderPlugin())
+        ],
         use_handler_docstrings=True,
     )
 
@@ -216,7 +222,8 @@ def _check_routes(app: Litestar, source: str) -> None:
             if method != HttpMethod.OPTIONS and "access" not in handler.opt:
                 hint = "add access=… to the handler"
                 faults.append(ConfigurationFault(source, name, "declares no access", hint))
-            if replaced := _replaced(handler):
+            is_litestars_own = method == HttpMethod.OPTIONS and not handler.include_in_schema
+            if not is_litestars_own and (replaced := _replaced(handler)):
                 hint = "use a guard, a dependency or a middleware instead"
                 faults.append(ConfigurationFault(source, name, f"replaces the application's {replaced}", hint))
     if faults:

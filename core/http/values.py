@@ -16,7 +16,11 @@ from email_validator import EmailNotValidError, validate_email
 MAX_EMAIL_LENGTH: Final = 254
 """RFC 5321, 4.5.3.1.3: a path is 256 octets, the angle brackets included."""
 
+MAX_UNITS: Final = 10**15 - 1
+"""The largest whole number of units that an amount may have."""
+
 _ENCODED_WORD: Final = re.compile(r"=\?[^?]*\?[bqBQ]\?[^?]*\?=")
+_HEADER_TEXT: Final = r"^(?!.*=\?[^?]*\?[bqBQ]\?[^?]*\?=)[^\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]*$"
 _CONTROL: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")
 _AMOUNT: Final = re.compile(r"-?[0-9]{1,15}(?:\.([0-9]{1,9}))?", re.ASCII)
 
@@ -41,12 +45,17 @@ class InvalidValue(ValueError):
 class Refinement(type):
     """Metaclass of a type that is a plain one with a syntax: its classmethod `parse` makes and judges values.
 
-    `parse(value)` takes whatever JSON has and returns the plain value or raises InvalidValue.
+    `parse(value)` takes whatever JSON has and returns the plain value or raises InvalidValue; `describe()` says in JSON
+    Schema what it takes.
     """
 
     def parse(cls, value: object) -> Any:
         """Return the plain value, or raise InvalidValue."""
         raise NotImplementedError
+
+    def describe(cls) -> dict[str, Any]:
+        """Return the JSON Schema of what `parse` takes."""
+        return {"type": "string"}
 
     def __instancecheck__(cls, instance: object) -> bool:
         try:
@@ -79,6 +88,17 @@ class Money(Decimal, metaclass=Refinement):
             raise InvalidValue("money", message)
         return Decimal(matched[0])
 
+    @classmethod
+    def describe(cls) -> dict[str, Any]:
+        """Return the schema: a decimal string with as many decimals as the type allows, or an integer."""
+        return {
+            "type": ["string", "integer"],
+            "pattern": rf"^-?[0-9]{{1,15}}(\.[0-9]{{1,{cls.max_decimals}}})?$",
+            "minimum": -MAX_UNITS,
+            "maximum": MAX_UNITS,
+            "examples": ["29.99"],
+        }
+
 
 class CurrencyAmount(Money):
     """An amount with as many decimals as any ISO 4217 currency has (four)."""
@@ -100,6 +120,11 @@ class HeaderText(str, metaclass=Refinement):
             raise InvalidValue("header_injection", "Line breaks, control characters and encoded words are refused.")
         return value
 
+    @classmethod
+    def describe(cls) -> dict[str, Any]:
+        """Return the schema: one line without encoded words."""
+        return {"type": "string", "pattern": _HEADER_TEXT}
+
 
 class EmailAddress(str, metaclass=Refinement):
     """An e-mail address as it is stored and compared: IDN in Unicode, the domain in lower case."""
@@ -110,6 +135,11 @@ class EmailAddress(str, metaclass=Refinement):
     def parse(cls, value: object) -> str:
         """Return the normalised address, or raise InvalidValue `invalid_email`, `header_injection` or `type`."""
         return email_address(HeaderText.parse(value))
+
+    @classmethod
+    def describe(cls) -> dict[str, Any]:
+        """Return the schema: an address, domains of any script included."""
+        return {"type": "string", "format": "idn-email", "maxLength": MAX_EMAIL_LENGTH}
 
 
 @lru_cache(1024)

@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Final
 
+from core.http.problem_types import UNPROCESSABLE
 from core.http.problems import ProblemType
 
 AS_OF_IN_FUTURE: Final = ProblemType(
@@ -63,6 +64,23 @@ DUPLICATE_CASE_NUMBER: Final = ProblemType(
 )
 
 SHARED_PROBLEMS: Final = (AS_OF_IN_FUTURE,)
+INQUIRY_PROBLEMS: Final = (AS_OF_IN_FUTURE, MISSING_IDENTIFIER, IDENTIFIER_CONFLICT, DOCTOR_NOT_FOUND, NPI_CHECK_DIGIT)
+"""What a question about a doctor is refused with."""
+
+REGISTRATION_PROBLEMS: Final = (
+    UNPROCESSABLE,
+    NPI_CHECK_DIGIT,
+    DATE_ORDER,
+    INCONSISTENT_RECORD,
+    DUPLICATE_DOCTOR_ID,
+    DUPLICATE_LICENSE_NUMBER,
+    DUPLICATE_NPI,
+    DUPLICATE_DEGREE,
+    DUPLICATE_BOARD_CERTIFICATE,
+    DUPLICATE_CASE_NUMBER,
+)
+"""What registering a doctor is refused with."""
+
 DOCTOR_PROBLEMS: Final = (
     MISSING_IDENTIFIER,
     IDENTIFIER_CONFLICT,

@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Final
 
 from core.http.problems import ProblemType
+from plugins.verification.problems import AS_OF_IN_FUTURE, DATE_ORDER
 
 DUPLICATE_STUDENT_ID: Final = ProblemType(
     "duplicate_student_id", HTTPStatus.CONFLICT, "A student with this student_id is registered already"
@@ -78,6 +79,31 @@ COMPONENT_MISSING: Final = ProblemType(
 NOT_ELIGIBLE: Final = ProblemType(
     "not_eligible", HTTPStatus.UNPROCESSABLE_ENTITY, "The student is not eligible for the program"
 )
+
+STUDENT_PROBLEMS: Final = (
+    DATE_ORDER,
+    INVALID_MARKS,
+    MARKS_EXCEED_TOTAL,
+    SUBJECT_SUM_MISMATCH,
+    DUPLICATE_STUDENT_ID,
+    DUPLICATE_CERTIFICATE_NUMBER,
+    DUPLICATE_ROLL_ENTRY,
+)
+"""What registering a student is refused with."""
+
+MERIT_RULE_PROBLEMS: Final = (
+    RULE_EXISTS,
+    INVALID_RULE,
+    WEIGHTS_MUST_SUM_TO_100,
+    DUPLICATE_COMPONENT,
+    UNKNOWN_COMPONENT,
+    UNKNOWN_TIE_BREAK,
+)
+"""What storing a merit rule is refused with."""
+
+ELIGIBILITY_PROBLEMS: Final = (AS_OF_IN_FUTURE, STUDENT_NOT_FOUND, RULES_NOT_FOUND)
+MERIT_PROBLEMS: Final = (*ELIGIBILITY_PROBLEMS, NOT_ELIGIBLE, RESULT_AWAITED, COMPONENT_MISSING)
+"""What the questions about a student are refused with."""
 
 ACADEMIC_PROBLEMS: Final = (
     DUPLICATE_STUDENT_ID,

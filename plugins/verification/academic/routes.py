@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from litestar import Request, Response, Router, get, post
+from litestar.datastructures import ResponseHeader
 from litestar.di import Provide
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
@@ -17,10 +18,11 @@ from core.injection import Services
 from core.keys import key_ring
 from core.unit_of_work import UnitOfWork
 from plugins.verification.academic import parameters as query
-from plugins.verification.academic import schemas
+from plugins.verification.academic import problems, schemas
 from plugins.verification.academic.rules.claims import Claims
 from plugins.verification.academic.service import admission_rules, claims, decisions, standings, students
 from plugins.verification.evidence.parameters import AsOf
+from plugins.verification.problems import AS_OF_IN_FUTURE
 from plugins.verification.settings import Settings
 from ports.storage import Storage
 
@@ -29,6 +31,7 @@ from ports.storage import Storage
     "/admin/students",
     access=scope("verification:admin"),
     summary="Register a student",
+    problems=problems.STUDENT_PROBLEMS,
     description="Registers a student with every academic record in one transaction.",
 )
 async def add_student(
@@ -42,6 +45,7 @@ async def add_student(
     "/admin/eligibility-rules",
     access=scope("verification:admin"),
     summary="State what a program asks of its applicants",
+    problems=(problems.INVALID_RULE, problems.RULE_EXISTS),
     description="`?upsert=true` replaces the program's rule with its next version and answers 200.",
     responses={HTTP_200_OK: ResponseSpec(schemas.EligibilityRuleOut, description="The rule was replaced.")},
 )
@@ -60,6 +64,7 @@ async def add_eligibility_rule(
     "/admin/merit-rules",
     access=scope("verification:admin"),
     summary="State how a program weighs its applicants",
+    problems=problems.MERIT_RULE_PROBLEMS,
     description="`?upsert=true` replaces the program's rule with its next version and answers 200.",
     responses={HTTP_200_OK: ResponseSpec(schemas.MeritRuleOut, description="The rule was replaced.")},
 )
@@ -74,7 +79,7 @@ async def add_merit_rule(
     return Response(rule, status_code=_status(rule.version))
 
 
-@get("/verify/roll-number", summary="Verify a roll number")
+@get("/verify/roll-number", summary="Verify a roll number", problems=(problems.ROLL_NUMBER_NOT_FOUND,))
 async def verify_roll_number(
     uow: Injected[UnitOfWork],
     clock: Injected[Clock],
@@ -93,7 +98,7 @@ async def verify_roll_number(
     return await claims.verify_roll_number(uow, clock, principal, asked, claimed)
 
 
-@get("/verify/certificate", summary="Verify a certificate")
+@get("/verify/certificate", summary="Verify a certificate", problems=(problems.CERTIFICATE_NOT_FOUND,))
 async def verify_certificate(
     uow: Injected[UnitOfWork],
     clock: Injected[Clock],
@@ -108,7 +113,11 @@ async def verify_certificate(
     return await claims.verify_certificate(uow, clock, principal, certificate_number, claimed)
 
 
-@get("/check-eligibility", summary="Check whether a student may apply for a program")
+@get(
+    "/check-eligibility",
+    summary="Check whether a student may apply for a program",
+    problems=problems.ELIGIBILITY_PROBLEMS,
+)
 async def check_eligibility(
     uow: Injected[UnitOfWork],
     clock: Injected[Clock],
@@ -123,7 +132,7 @@ async def check_eligibility(
     return await decisions.check_eligibility(uow, clock, principal, question)
 
 
-@get("/calculate-merit", summary="Calculate a student's merit for a program")
+@get("/calculate-merit", summary="Calculate a student's merit for a program", problems=problems.MERIT_PROBLEMS)
 async def calculate_merit(
     *,
     uow: Injected[UnitOfWork],
@@ -143,7 +152,12 @@ async def calculate_merit(
     )
 
 
-@get("/merit-list", summary="List a program's applicants by merit")
+@get(
+    "/merit-list",
+    summary="List a program's applicants by merit",
+    problems=(AS_OF_IN_FUTURE, problems.RULES_NOT_FOUND),
+    response_headers=[ResponseHeader("Link", documentation_only=True, description="RFC 8288: first and next page.")],
+)
 async def merit_list(
     request: Request[Any, Any, Any],
     storage: Injected[Storage],

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import msgspec
 from litestar import Response, Router, get, post
+from litestar.datastructures import ResponseHeader
 from litestar.di import Provide
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
@@ -24,6 +25,7 @@ from plugins.verification.doctors.service.registration import register
 from plugins.verification.doctors.service.sources import Keeper, PrimarySources
 from plugins.verification.evidence.parameters import AllowFuture, AsOf, WantsReceipt
 from plugins.verification.evidence.service import resolve_as_of
+from plugins.verification.problems import INQUIRY_PROBLEMS, REGISTRATION_PROBLEMS
 from plugins.verification.settings import Settings
 from ports.storage import Storage
 
@@ -62,6 +64,8 @@ async def provide_sources(
 @post(
     "/admin/add",
     access=scope("verification:admin"),
+    problems=REGISTRATION_PROBLEMS,
+    response_headers=[ResponseHeader("Location", documentation_only=True, description="Where it can be verified.")],
     summary="Register a doctor",
     description="Registers a doctor with degrees, certificates, training, posts, actions and cases in one transaction. "
     "`?upsert=true` replaces a doctor with the same `doctor_id` and answers 200.",
@@ -179,6 +183,9 @@ def doctor_routes(settings: Settings) -> Router:
         path="/api/v1/doctors",
         route_handlers=handlers,
         dependencies={"inquiry": Provide(provide_inquiry), "sources": Provide(provide_sources)},
-        opt={"access": PUBLIC if settings.open_reads else scope("verification:read")},
+        opt={
+            "access": PUBLIC if settings.open_reads else scope("verification:read"),
+            "problems": INQUIRY_PROBLEMS,
+        },
         tags=["doctors"],
     )

@@ -104,6 +104,53 @@ MAIL_TRANSPORT_DOWN: Final = ProblemType(
     "It stays queued and is tried again; without `wait=true` the answer would have been 202.",
 )
 
+REVIEW_PROBLEMS: Final = (
+    AMBIGUOUS_REFERENCE,
+    REQUEST_NOT_FOUND,
+    ROLE_NOT_ALLOWED,
+    FOUR_EYES,
+    AUTHORITY_EXCEEDED,
+    NOT_ASSIGNEE,
+    NOT_SUBMITTER,
+    INVALID_TRANSITION,
+    STALE_WORKFLOW,
+    REASON_REQUIRED,
+    UNKNOWN_REASON,
+    COMMENT_REQUIRED,
+    ASSIGNEE_REQUIRED,
+    AMOUNT_REQUIRED,
+    AMOUNT_EXCEEDS_CLAIM,
+    AMOUNT_BELOW_CLAIM,
+    AMOUNT_NOT_ALLOWED,
+    ITEM_SUM_MISMATCH,
+    DUPLICATE_ITEM,
+    APPEAL_WINDOW_CLOSED,
+    PAYOUT_NOT_PROCESSED,
+    CURRENCY_EXPONENT,
+)
+"""What an action on a review is refused with."""
+
+PAYOUT_PROBLEMS: Final = (
+    AMBIGUOUS_REFERENCE,
+    REQUEST_NOT_FOUND,
+    ALREADY_PROCESSED,
+    INPUTS_DIFFER,
+    REVIEW_NOT_APPROVED,
+    NEGATIVE_AMOUNT,
+    CURRENCY_EXPONENT,
+    COINSURANCE_OUT_OF_RANGE,
+)
+"""What processing a payout is refused with."""
+
+SENDING_PROBLEMS: Final = (
+    AMBIGUOUS_REFERENCE,
+    REQUEST_NOT_FOUND,
+    SUPPRESSED_RECIPIENT,
+    NOTIFICATION_UNCERTAIN,
+    MAIL_TRANSPORT_DOWN,
+)
+"""What sending a notification is refused with."""
+
 INSURANCE_PROBLEMS: Final = tuple(kind for kind in list(globals().values()) if isinstance(kind, ProblemType))
 
 _BY_CODE: Final = {kind.code: kind for kind in INSURANCE_PROBLEMS}

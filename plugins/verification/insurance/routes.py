@@ -12,6 +12,7 @@ from core.clock import Clock, new_id
 from core.http.idempotent_steps import IdempotentSteps
 from core.http.injected import Injected
 from core.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from plugins.verification.insurance import problems
 from plugins.verification.insurance.schemas import enrichment as enrichments
 from plugins.verification.insurance.schemas import notification as notifications
 from plugins.verification.insurance.schemas import payout as payouts
@@ -31,6 +32,12 @@ Wait = Annotated[bool, QueryParameter(description="Try to send before answering.
     "/admin/medical-enrichment",
     access=ADMIN,
     summary="Register a claim's diagnosis",
+    problems=(
+        problems.DUPLICATE_CLAIM_REFERENCE,
+        problems.INVALID_ICD_CODE,
+        problems.UNKNOWN_ICD_CODE,
+        problems.EMPTY_DIAGNOSIS,
+    ),
     description="Codes are answered in their normal form, with warnings about doubtful ones; `?strict=true` refuses "
     "those and such as the code list does not hold.",
 )
@@ -45,7 +52,17 @@ async def register_enrichment(
     return await enrichment.register(uow, clock, data, strict=strict)
 
 
-@post("/admin/reviewer-request", access=ADMIN, summary="Register a claim for review")
+@post(
+    "/admin/reviewer-request",
+    access=ADMIN,
+    summary="Register a claim for review",
+    problems=(
+        problems.DUPLICATE_CLAIM_REFERENCE,
+        problems.INVALID_INITIAL_STATE,
+        problems.CURRENCY_EXPONENT,
+        problems.FOUR_EYES,
+    ),
+)
 async def register_review(
     data: JSONBody[reviews.ReviewRegistration],
     uow: Injected[UnitOfWork],
@@ -56,7 +73,17 @@ async def register_review(
     return await review.register(uow, clock, principal, data)
 
 
-@post("/admin/payout-request", access=ADMIN, summary="Register a payout")
+@post(
+    "/admin/payout-request",
+    access=ADMIN,
+    summary="Register a payout",
+    problems=(
+        problems.DUPLICATE_CLAIM_REFERENCE,
+        problems.NEGATIVE_AMOUNT,
+        problems.CURRENCY_EXPONENT,
+        problems.COINSURANCE_OUT_OF_RANGE,
+    ),
+)
 async def register_payout(
     data: JSONBody[payouts.PayoutRegistration], uow: Injected[UnitOfWork], clock: Injected[Clock]
 ) -> payouts.RegisteredPayout:
@@ -84,6 +111,7 @@ async def register_notification(
     "/medical/enrich",
     access=WRITE,
     summary="Turn a diagnosis into ICD-10-CM codes",
+    problems=(problems.AMBIGUOUS_REFERENCE, problems.REQUEST_NOT_FOUND, problems.EMPTY_DIAGNOSIS),
     description="Matches each clause by registered mapping, literal code, exact description, synonym and similarity, "
     "in this order. The same question has the same answer, byte for byte.",
     status_code=HTTP_200_OK,
@@ -99,6 +127,7 @@ async def enrich(
     "/claims/review",
     access=WRITE,
     summary="Act on a claim's review",
+    problems=problems.REVIEW_PROBLEMS,
     description="Takes one step of the workflow. The actor in the body is believed from `verification:admin` only; "
     "everybody else acts as themselves, in a role that they hold or as submitter of an own claim.",
     status_code=HTTP_200_OK,
@@ -118,6 +147,7 @@ async def act_on_review(
     "/payout/process",
     access=WRITE,
     summary="Process a payout",
+    problems=problems.PAYOUT_PROBLEMS,
     description="A registered payout is processed once and answers the same again. With `dry_run`, nothing is kept.",
     status_code=HTTP_200_OK,
 )
@@ -135,6 +165,7 @@ async def process_payout(
     "/notification/send",
     access=WRITE,
     summary="Send a notification",
+    problems=problems.SENDING_PROBLEMS,
     description="Queues a registered notification, or the one in the body. `?wait=true` tries to send it first.",
     status_code=HTTP_202_ACCEPTED,
     responses={HTTP_200_OK: ResponseSpec(notifications.NotificationOut, description="It has been sent.")},

@@ -82,7 +82,7 @@ class Rate(Decimal, metaclass=Refinement):
     @classmethod
     def describe(cls) -> dict[str, Any]:
         """Return the schema: a decimal string or a number."""
-        types = [OpenAPIType.STRING, OpenAPIType.NUMBER]
+        types = ["string", "number"]
         pattern = r"^(0(\.[0-9]{1,4})?|1(\.0{1,4})?)$"
         return {"type": types, "pattern": pattern, "minimum": 0, "maximum": 1, "examples": ["0.8"]}
 
@@ -124,4 +124,4 @@ class Subject(HeaderText):
     @classmethod
     def describe(cls) -> dict[str, Any]:
         """Return the schema: one line, and not a blank one."""
-        return {**super().describe(), "min_length": 1, "max_length": cls.longest}
+        return {**super().describe(), "minLength": 1, "maxLength": cls.longest}
