@@ -78,6 +78,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     selection: Selection
     states: Sequence[str]
     is_operator: bool
+    may_read: bool
     may_write: bool
     queue: Queue | None
 
@@ -93,6 +94,7 @@ async def overview(
     name, version = name_and_version(app)
     now = services.clock.now()
     is_operator = principal.has("console:read")
+    may_read = is_operator and principal.has("jobs:read")
     return Overview(
         name=name,
         version=version,
@@ -106,8 +108,9 @@ async def overview(
         selection=selection,
         states=STATES,
         is_operator=is_operator,
+        may_read=may_read,
         may_write=principal.has("jobs:write"),
-        queue=await _queue(services, selection, now) if is_operator and principal.has("jobs:read") else None,
+        queue=await _queue(services, selection, now) if may_read else None,
     )
 
 
