@@ -13,7 +13,7 @@ from litestar.status_codes import HTTP_200_OK
 from core.auth import scope
 from core.http.injected import Injected
 from core.http.pagination import DEFAULT_LIMIT, Cursor, Cursors, Limit, Page, with_links
-from core.http.problem_types import JOB_KEY_TAKEN, JOB_STATE_CONFLICT, NOT_FOUND
+from core.http.problem_types import INVALID_CURSOR, JOB_KEY_TAKEN, JOB_STATE_CONFLICT, NOT_FOUND
 from core.http.problems import Problem
 from core.injection import Services
 from core.jobs.admin import JobAdmin, JobView, KeyTakenError
@@ -40,7 +40,7 @@ class Place(msgspec.Struct, frozen=True):
     id: UUID
 
 
-@get("/", access=READ)
+@get("/", access=READ, problems=(INVALID_CURSOR,))
 async def list_jobs(
     request: Request[Any, Any, Any],
     storage: Injected[Storage],
@@ -64,7 +64,7 @@ async def show_job(storage: Injected[Storage], job_id: FromPath[UUID]) -> JobVie
     return await existing(JobAdmin(storage), job_id)
 
 
-@post("/{job_id:uuid}/retry", access=WRITE, status_code=HTTP_200_OK)
+@post("/{job_id:uuid}/retry", access=WRITE, problems=(JOB_STATE_CONFLICT, JOB_KEY_TAKEN), status_code=HTTP_200_OK)
 async def retry_job(uow: Injected[UnitOfWork], services: Injected[Services], job_id: FromPath[UUID]) -> JobView:
     """Queue a dead job again, with all its attempts."""
     admin = JobAdmin(uow, services.bell)
@@ -72,7 +72,7 @@ async def retry_job(uow: Injected[UnitOfWork], services: Injected[Services], job
     return await existing(admin, job_id)
 
 
-@post("/{job_id:uuid}/cancel", access=WRITE, status_code=HTTP_200_OK)
+@post("/{job_id:uuid}/cancel", access=WRITE, problems=(JOB_STATE_CONFLICT,), status_code=HTTP_200_OK)
 async def cancel_job(uow: Injected[UnitOfWork], job_id: FromPath[UUID]) -> JobView:
     """Make a job that waits, runs or is parked dead."""
     admin = JobAdmin(uow)
