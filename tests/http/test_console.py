@@ -1,5 +1,6 @@
 """The console tells everybody how the service is, and lets operators who have signed in look after the queue."""
 
+import asyncio
 import hashlib
 import re
 from base64 import b64encode
@@ -174,6 +175,13 @@ async def test_a_one_time_url_opens_one_session(application, browser):
     again = await browser.get("/login", params={"token": token})
     assert again.status_code == 401
     assert "Set-Cookie" not in again.headers
+
+
+async def test_of_several_who_open_a_one_time_url_at_once_one_comes_in(application):
+    token = token_for(application)
+    async with application.client(BROWSER) as client:
+        answers = await asyncio.gather(*(client.get("/login", params={"token": token}) for _ in range(8)))
+    assert sorted(answer.status_code for answer in answers) == [303] + [401] * 7
 
 
 async def test_a_one_time_url_expires_and_cannot_be_made_up(application, browser, clock):
