@@ -42,4 +42,10 @@ def main() -> None:
     os.environ.setdefault("LITESTAR_QUIET_CONSOLE", "1")
     from litestar.cli.main import litestar_group
 
-    litestar_group(arguments, prog_name="hexastar")
+    try:
+        litestar_group.main(arguments, prog_name="hexastar", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()  # plainly, so that a list of faults stays a line a fault
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit("Aborted.")

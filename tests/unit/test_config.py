@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from core.cli.inspect import check
 from core.config import Config, load_config
 from core.faults import ConfigurationError
 
@@ -62,6 +64,9 @@ def test_each_fault_names_file_key_and_expectation(tmp_path, text, key, words):
     message = report(file)
     assert f"{file}: {key}: " in message
     assert words in message
+    checked = CliRunner(env={"HEXASTAR_CONFIG": str(file)}).invoke(check)
+    assert checked.exit_code == 78
+    assert message in checked.output
 
 
 @pytest.mark.parametrize("text", ["profile = ", "[plugins", "a = 1\na = 2", "\x00"])
