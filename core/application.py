@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from functools import partial
 from typing import Any, Final
 
 from litestar import Litestar, Router
@@ -12,9 +11,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, ScalarRenderPlugin, SwaggerRenderPlugin
 from litestar.template.config import TemplateConfig
-from litestar.types import ASGIApp, ControllerRouterHandler, Scope
+from litestar.types import ASGIApp, ControllerRouterHandler
 
-from core.auth import PUBLIC, Principal
+from core.auth import PUBLIC
 from core.authentication import AuthenticationMiddleware
 from core.cli import CommandLine
 from core.clock import Clock, SystemClock
@@ -23,7 +22,7 @@ from core.description import describe, health_checks
 from core.faults import ConfigurationError, ConfigurationFault
 from core.http.admission import admit
 from core.http.body import StrictRequest
-from core.http.dependencies import resolve_in_order
+from core.http.dependencies import Service, hand_out_services
 from core.http.guard import HttpGuard
 from core.http.headers import DOCUMENTATION_POLICY, cors
 from core.http.health import Health, mark_started
@@ -103,7 +102,7 @@ def build_application(
     ParameterRules(app)
     unite_methods(app)
     document_operations(app, makers)
-    resolve_in_order(app)
+    hand_out_services(app)
     app.state.services = services
     app.state.metrics = services.metrics
     app.state.problems = registry
@@ -133,34 +132,25 @@ def _router(plugin: Plugin, handlers: Sequence[ControllerRouterHandler]) -> Rout
     )
 
 
-def _constant(value: Any) -> Provide:
-    return _from(lambda: value)
-
-
-def _from(source: Callable[[], Any]) -> Provide:
-    def provide() -> Any:
-        return source()
-
-    return Provide(provide, sync_to_thread=False)
-
-
-def _provide_principal(scope: Scope) -> Principal:
-    principal: Principal = scope["user"]
-    return principal
+def _constant(value: Any) -> Service:
+    return Service(lambda _connection: value)
 
 
 def _dependencies(services: Services, composition: Composition) -> dict[str, Provide]:
-    ports = [name for name in composition.bindings if name != "storage"]
     return {
         "services": _constant(services),
-        "storage": _from(lambda: services.storage),
-        "units": _from(lambda: services.units),
+        "storage": Service(lambda _connection: services.storage),
+        "units": Service(lambda _connection: services.units),
         "clock": _constant(services.clock),
-        "principal": Provide(_provide_principal, sync_to_thread=False),
+        "principal": Service(lambda connection: connection.scope["user"]),
         "uow": Provide(provide_unit_of_work),
         "steps": Provide(provide_idempotent_steps),
-        **{name: _from(partial(services.ports.__getitem__, name)) for name in ports},
+        **{name: _port(services, name) for name in composition.bindings if name != "storage"},
     }
+
+
+def _port(services: Services, name: str) -> Service:
+    return Service(lambda _connection: services.ports[name])
 
 
 def _documentation(composition: Composition) -> OpenAPIConfig:
