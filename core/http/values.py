@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
-from email_validator import EmailNotValidError, validate_email
 
 MAX_EMAIL_LENGTH: Final = 254
 """RFC 5321, 4.5.3.1.3: a path is 256 octets, the angle brackets included."""
@@ -150,6 +149,8 @@ def email_address(value: str) -> str:
     needs a dot and is not looked up. Special-use domains (`localhost`, `.invalid`, `.local`) are refused; `.test`
     (RFC 6761) is accepted.
     """
+    from email_validator import EmailNotValidError, validate_email
+
     try:
         found = validate_email(value, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
