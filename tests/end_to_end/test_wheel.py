@@ -17,9 +17,6 @@ def test_the_wheel_holds_migrations_templates_and_markers(tmp_path):
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         held = set(wheel.namelist())
     wanted = {
-        str(file.relative_to(source))
-        for folder in NEEDED
-        for file in (source / folder).rglob("*")
-        if file.is_file()
+        str(file.relative_to(source)) for folder in NEEDED for file in (source / folder).rglob("*") if file.is_file()
     }
     assert wanted | {"app.py", "core/py.typed", "ports/py.typed"} <= held
