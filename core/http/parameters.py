@@ -102,9 +102,20 @@ def _query_faults(pairs: list[tuple[str, str]], known: dict[str, Parameter]) -> 
             yield Fault(f"?{name[:MAX_NAME]}", "unknown_parameter", unknown(name, known, "parameter"))
         if parameter is not None and name in seen and not parameter.repeatable:
             yield Fault(f"?{name}", "repeated_parameter", f"The parameter {name} may be given once.")
+        if parameter is not None and value.lower() == "null":
+            yield from _null_faults(parameter, value)
         if "\0" in value:
             yield Fault(f"?{name[:MAX_NAME]}", "nul_character", "NUL characters are refused.")
         seen.add(name)
+
+
+def _null_faults(parameter: Parameter, value: str) -> Iterator[Fault]:
+    """Refuse the word null where text is not expected: msgspec would take it for an absent value."""
+    annotation = _without_none(bare(parameter.annotation))
+    try:
+        msgspec.convert([value] if parameter.repeatable else value, annotation, strict=False, dec_hook=decode_value)
+    except msgspec.ValidationError as error:
+        yield name_fault(parameter.pointer, bare(annotation), error)
 
 
 def _parameters(handler: HTTPRouteHandler, kwargs: KwargsModel) -> Iterator[Parameter]:

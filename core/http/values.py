@@ -18,9 +18,9 @@ MAX_EMAIL_LENGTH: Final = 254
 MAX_UNITS: Final = 10**15 - 1
 """The largest whole number of units that an amount may have."""
 
-_ENCODED_WORD: Final = re.compile(r"=\?[^?]*\?[bqBQ]\?[^?]*\?=")
-_HEADER_TEXT: Final = r"^(?!.*=\?[^?]*\?[bqBQ]\?[^?]*\?=)[^\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]*$"
-_CONTROL: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")
+_ENCODED_WORD: Final = re.compile(r"=\?[^?]*\?[bqBQ]\?")
+_HEADER_TEXT: Final = r"^(?!.*=\?[^?]*\?[bqBQ]\?)[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _AMOUNT: Final = re.compile(r"-?[0-9]{1,15}(?:\.([0-9]{1,9}))?", re.ASCII)
 
 Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]

@@ -123,3 +123,22 @@ async def test_a_malformed_id_names_nothing(client: httpx.AsyncClient) -> None:
 async def test_pages_and_callbacks_take_any_query(client: httpx.AsyncClient) -> None:
     assert (await client.get("/page?utm_source=x")).status_code == 200
     assert (await client.get("/api/v1/callback?state=x&state=y")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("born=null", {"?born": "invalid_date"}),
+        ("limit=null", {"?limit": "type"}),
+        ("born=Null&x=1", {"?born": "invalid_date", "?x": "unknown_parameter"}),
+    ],
+)
+async def test_the_word_null_does_not_stand_for_an_absent_value(
+    client: httpx.AsyncClient, query: str, expected: Any
+) -> None:
+    assert faults(await client.get(f"/api/v1/doctors?{query}")) == expected
+
+
+async def test_the_word_null_is_text_where_text_is_expected(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/api/v1/doctors?region=null&tag=null&license_number=null")
+    assert (answer.status_code, answer.json()["region"], answer.json()["tag"]) == (200, "null", ["null"])

@@ -68,7 +68,9 @@ def test_what_is_no_address_is_refused(value: str) -> None:
     assert refused.value.code == "invalid_email"
 
 
-@pytest.mark.parametrize("value", ["a@x.org\r\nBcc: b@x.org", "a\0@x.org", "=?UTF-8?Q?=0A?=Bcc:a@x.org", "a\u2028b"])
+@pytest.mark.parametrize(
+    "value", ["a@x.org\r\nBcc: b@x.org", "a\0@x.org", "=?UTF-8?Q?=0A?=Bcc:a@x.org", "a\u2028b", "a\u0080b", "=?x?q?"]
+)
 def test_what_breaks_out_of_a_header_is_refused(value: str) -> None:
     with pytest.raises(InvalidValue) as refused:
         HeaderText.parse(value)
