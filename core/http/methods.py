@@ -65,6 +65,7 @@ def answer_head(scope: HTTPScope, send: Send) -> Send:
             await send(message)
         elif not ended:
             ended = True
+            scope["method"] = "HEAD"  # servers look: to uvicorn, a GET whose body is not sent is a broken answer
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     return send_head

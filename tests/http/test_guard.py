@@ -46,6 +46,26 @@ async def test_head_is_get_without_a_body(build_app: Any, client_of: Any) -> Non
     assert head.headers == got.headers
 
 
+@pytest.mark.parametrize("path", ["/api/v1/things", "/api/v1/nowhere"])
+async def test_a_server_sees_a_head_request_end_as_one(build_app: Any, path: str) -> None:
+    """uvicorn holds what is sent against Content-Length, unless the request is a HEAD by then."""
+    scope: dict[str, Any] = {
+        "type": "http", "method": "HEAD", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": [],
+        "client": ("127.0.0.1", 1), "server": ("testserver", 80), "scheme": "http", "http_version": "1.1",
+    }  # fmt: skip
+    ends: list[tuple[str, bytes]] = []
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            ends.append((scope["method"], message["body"]))
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    await build_app(things)(scope, receive, send)
+    assert ends == [("HEAD", b"")]
+
+
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [("/api/v1/things", "GET, HEAD, OPTIONS, POST"), ("/api/v1/things/1", "GET, HEAD, OPTIONS, POST")],
@@ -141,7 +161,7 @@ async def test_a_client_that_leaves_while_it_sends_is_no_failure_of_ours(build_a
         sent.append(message)
 
     headers = [(b"host", b"t"), (b"content-type", b"application/json"), (b"content-length", b"9")]
-    scope = {
+    scope: dict[str, Any] = {
         "type": "http", "method": "POST", "path": "/api/v1/things", "raw_path": b"/api/v1/things", "query_string": b"",
         "headers": headers, "client": ("127.0.0.1", 1), "server": ("t", 80), "scheme": "http", "root_path": "",
         "http_version": "1.1", "asgi": {"version": "3.0"},
