@@ -17,7 +17,7 @@ from core.jobs.outbox import JobOutbox
 from core.jobs.runner import JobContext
 from core.migrations import Migrator
 from core.telemetry.metrics import Metrics
-from core.telemetry.tracing import open_tracing
+from core.telemetry.setup import open_tracing
 from core.unit_of_work import UnitOfWorkFactory
 from ports.storage import Storage
 

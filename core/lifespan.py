@@ -9,13 +9,14 @@ from typing import Any, Final
 
 import structlog
 
-from core.adapters import open_adapters
+from core.adapters import open_adapters, opened
 from core.composition import Composition
+from core.faults import StartupError, one_line
 from core.injection import Services
-from core.jobs.bell import open_bell
+from core.jobs.bells import open_bell
 from core.jobs.outbox import JobOutbox
 from core.migrations import Migrator
-from core.telemetry.ports import traced_port
+from core.traced_ports import traced_port
 from core.unit_of_work import UnitOfWorkFactory
 from ports.storage import Storage
 
@@ -27,9 +28,12 @@ logger = structlog.get_logger(__name__)
 
 @asynccontextmanager
 async def opened_storage(composition: Composition) -> AsyncIterator[Storage]:
-    """Open the store alone."""
-    binding = composition.bindings["storage"]
-    async with binding.open(binding.settings) as storage:
+    """Open the store alone.
+
+    Raises:
+        StartupError: it does not open.
+    """
+    async with opened(composition.bindings["storage"]) as storage:
         yield storage
 
 
@@ -37,7 +41,11 @@ async def opened_storage(composition: Composition) -> AsyncIterator[Storage]:
 async def running_services(
     services: Services, composition: Composition, given: Mapping[str, Any]
 ) -> AsyncIterator[None]:
-    """Open the ports, the queue and whatever plugins keep open; close them in reverse."""
+    """Open the ports, the queue and whatever plugins keep open; close them in reverse.
+
+    Raises:
+        StartupError: an adapter, a migration or a plugin's lifespan fails.
+    """
     async with AsyncExitStack() as stack:
         stack.callback(services.tracing.shutdown)
         ports = await stack.enter_async_context(
@@ -55,8 +63,11 @@ async def running_services(
             composition.jobs, bell, tracing=services.tracing, count=services.metrics.job_enqueued
         )
         services.units = UnitOfWorkFactory(services.storage, services.outbox)
-        for lifespan in composition.declarations.lifespans:
-            await stack.enter_async_context(lifespan(services))
+        for plugin, lifespan in composition.declarations.lifespans:
+            try:
+                await stack.enter_async_context(lifespan(services))
+            except Exception as error:
+                raise StartupError(f"the plugin {plugin.name!r} does not start: {one_line(error)}") from error
         yield
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from core.cli.deployment import Failure, composed, run_async
 from core.jobs.admin import JobAdmin, JobView, KeyTakenError
-from core.jobs.bell import open_bell
+from core.jobs.bells import open_bell
 from core.lifespan import opened_storage
 
 R = TypeVar("R")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.storage.asyncpg_storage import PoolSizes, open_storage
-from core.jobs.bell import open_bell
+from core.jobs.bells import open_bell
 from core.testing.database import embedded_server
 from ports.secrets import Secret
 from tests.jobs.worker_process import Numbered, work

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 from structlog.typing import EventDict
 
-from core.jobs.bell import Bell, StorageBell, open_bell
+from core.jobs.bell import Bell, StorageBell
+from core.jobs.bells import open_bell
 from core.jobs.declare import job
 from core.jobs.outage import LONGEST_DELAY, Outage
 from core.jobs.redis_bell import RedisBell

@@ -6,7 +6,7 @@ import sys
 import msgspec
 
 from adapters.storage.asyncpg_storage import PoolSizes, open_storage
-from core.jobs.bell import open_bell
+from core.jobs.bells import open_bell
 from core.jobs.declare import job
 from core.jobs.outbox import JobOutbox
 from core.jobs.worker import Worker

@@ -204,7 +204,7 @@ async def serve(folder: Path, tls: str, *, auth: bool) -> None:
         0,
         ssl=context if tls == "implicit" else None,
     )
-    print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 - the parent waits for it
+    print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 

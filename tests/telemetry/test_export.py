@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 from opentelemetry.trace import use_span
 
-from core.telemetry.ports import traced_port
-from core.telemetry.tracing import Attributes, Tracing, continued, current_carrier, open_tracing
+from core.telemetry.setup import open_tracing
+from core.telemetry.tracing import Attributes, Tracing, continued, current_carrier
+from core.traced_ports import traced_port
 from tests.peers.otlp import OtlpSink, otlp_sink
 from tests.telemetry.test_ports import Shelf
 

@@ -9,9 +9,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode, get_current_span
 
-from core.telemetry.ports import PortCalledInUnitError, traced_port
 from core.telemetry.recording import record_traces
 from core.telemetry.tracing import Tracing
+from core.traced_ports import PortCalledInUnitError, traced_port
 from core.unit_of_work import UnitOfWork, _unit
 from ports.errors import Rejected
 from ports.mail import Message

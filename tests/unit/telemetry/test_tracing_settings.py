@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from core.telemetry.tracing import Tracing, open_tracing
+from core.telemetry.setup import open_tracing
+from core.telemetry.tracing import Tracing
 
 
 def opened(**environ: str) -> Tracing:
