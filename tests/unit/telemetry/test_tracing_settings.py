@@ -57,8 +57,8 @@ def test_the_share_follows_the_profile_and_the_variables(profile: str, environ: 
 
 def test_without_a_receiver_neither_sdk_nor_exporter_is_imported() -> None:
     program = (
-        "import sys, core.telemetry.entry, core.telemetry.logging, core.telemetry.tracing as tracing;"
-        "tracing.open_tracing('a', '1', production=True, environ={});"
+        "import sys, core.telemetry.entry, core.telemetry.logging, core.telemetry.setup as setup;"
+        "setup.open_tracing('a', '1', production=True, environ={});"
         "heavy = ('opentelemetry.sdk', 'opentelemetry.exporter', 'requests');"
         "print([name for name in sys.modules if name.startswith(heavy)])"
     )
