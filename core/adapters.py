@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from core.config import Config
-from core.faults import ConfigurationFault, did_you_mean
+from core.faults import ConfigurationFault, StartupError, did_you_mean, one_line
 from core.sections import SectionReader
 
 
@@ -108,6 +108,12 @@ class Binder:
         except ImportError as error:
             self._fault(key, f"cannot be imported: {error}", f"is the package of {adapter.module} installed?")
             return None
+        except Exception as error:  # noqa: BLE001 - whatever importing an adapter raises is that adapter's fault
+            self._fault(key, f"cannot be imported: {one_line(error)}", f"mend {adapter.module}")
+            return None
+        if missing := [name for name in ("Settings", "open") if not hasattr(module, name)]:
+            self._fault(key, f"{adapter.module} holds no {' and no '.join(missing)}", "see docs/ports.md")
+            return None
         section = dict(self._config.adapter_sections.get(port, {}).get(adapter.name, {}))
         if "state_dir" in {field.name for field in msgspec.structs.fields(module.Settings)}:
             section.setdefault("state_dir", str(self._config.state_path))
@@ -158,6 +164,9 @@ async def open_adapters(
 
     A port in `given` is taken as it is instead of being opened (tests hand in fakes). `wrap(port, adapter)` may put
     something around each, such as spans.
+
+    Raises:
+        StartupError: an adapter does not open.
     """
     async with AsyncExitStack() as stack:
         ports = {}
@@ -165,6 +174,22 @@ async def open_adapters(
             if name in given:
                 adapter = given[name]
             else:
-                adapter = await stack.enter_async_context(bindings[name].open(bindings[name].settings))
+                adapter = await stack.enter_async_context(opened(bindings[name]))
             ports[name] = wrap(name, adapter)
         yield ports
+
+
+@asynccontextmanager
+async def opened(binding: Binding) -> AsyncIterator[Any]:
+    """Open one binding and yield the port.
+
+    Raises:
+        StartupError: the adapter does not open; its own error is the cause.
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            port = await stack.enter_async_context(binding.open(binding.settings))
+        except Exception as error:
+            message = f"the adapter {binding.adapter.name!r} of the port {binding.port!r} does not open"
+            raise StartupError(f"{message}: {one_line(error)}") from error
+        yield port

@@ -11,7 +11,7 @@ import msgspec
 
 from core import features
 from core.adapters import AdapterRegistry, Binder, Binding
-from core.config import Config, load_config
+from core.config import Config, read_config
 from core.declarations import Collector, Declarations
 from core.faults import ConfigurationError, ConfigurationFault
 from core.jobs.declare import Job
@@ -42,16 +42,8 @@ def compose(path: str | Path | None, environ: Mapping[str, str]) -> Composition:
     Raises:
         ConfigurationError: with every fault of the file, the plugins, their settings and the adapters.
     """
-    return compose_config(load_config(path, environ), environ)
-
-
-def compose_config(config: Config, environ: Mapping[str, str]) -> Composition:
-    """Compose a configuration that was read before.
-
-    Raises:
-        ConfigurationError: with every fault of the plugins, their settings and the adapters.
-    """
     faults: list[ConfigurationFault] = []
+    config = read_config(path, environ, faults)
     plugins = PluginSet(config, environ, faults)
     plugins.add(features.manifest, features, config)
     plugins.load()

@@ -5,33 +5,38 @@ TOML, anything else as a word. Every section is decoded by itself, so that a fau
 key, what was expected, what was given, and a hint. Nothing stops at the first fault.
 """
 
-import tomllib
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
+from core.config_file import PREFIX, Raw, apply_environment, read_dotenv, read_toml
 from core.faults import ConfigurationError, ConfigurationFault, did_you_mean
-from core.sections import FromEnvironment, SectionReader
+from core.sections import SectionReader
 from ports.secrets import Secret
 
 FILE_NAME: Final = "plugins.toml"
-PREFIX: Final = "HEXASTAR__"
 PATH_VARIABLE: Final = "HEXASTAR_CONFIG"
 MINIMUM_SECRET_LENGTH: Final = 32
+BELLS: Final = ("redis", "rediss", "unix")
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+"""A time that somebody waits for: never none, never for ever."""
 
 Profile = Literal["development", "test", "production"]
-Raw = dict[str, Any]
 
 
 class JobSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The `[jobs]` section: how workers run. Times are seconds."""
 
-    concurrency: int = 20
-    lease: float = 30.0
-    grace: float = 25.0
-    keep_done: float = 86_400.0
+    concurrency: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 20
+    lease: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = 30.0
+    grace: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 25.0
+    keep_done: Annotated[float, msgspec.Meta(ge=0, le=3e9)] = 86_400.0
     in_process: bool | None = None
     """Whether `litestar run` also works; None means in development and test only."""
 
@@ -39,9 +44,9 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The `[http]` section: what the server accepts. Sizes are bytes, times are seconds."""
 
-    max_body: int = 2 * 1024 * 1024
-    body_chunk_timeout: float = 15.0
-    body_timeout: float = 60.0
+    max_body: Annotated[int, msgspec.Meta(ge=1)] = 2 * 1024 * 1024
+    body_chunk_timeout: Seconds = 15.0
+    body_timeout: Seconds = 60.0
     allowed_hosts: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
@@ -105,61 +110,23 @@ def load_config(path: str | Path | None, environ: Mapping[str, str]) -> Config:
     Raises:
         ConfigurationError: with every fault that was found.
     """
-    file = Path(path or environ.get(PATH_VARIABLE) or FILE_NAME)
     faults: list[ConfigurationFault] = []
-    raw = _read_toml(file, faults)
-    variables = {**_read_dotenv(file.parent / ".env"), **environ}
-    _apply_environment(raw, variables, faults)
-    config = _decode(raw, file, variables, faults)
+    config = read_config(path, environ, faults)
     if faults:
         raise ConfigurationError(faults)
     return config
 
 
-def _read_toml(file: Path, faults: list[ConfigurationFault]) -> Raw:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        hint = f"write one, or name it with --config or {PATH_VARIABLE}"
-        faults.append(ConfigurationFault(str(file), "", "there is no such file", hint))
-    except (OSError, UnicodeDecodeError) as error:
-        faults.append(ConfigurationFault(str(file), "", f"cannot be read: {error}"))
-    except tomllib.TOMLDecodeError as error:
-        faults.append(ConfigurationFault(str(file), "", f"is not TOML: {error}"))
-    return {}
+def read_config(path: str | Path | None, environ: Mapping[str, str], faults: list[ConfigurationFault]) -> Config:
+    """Read the configuration as `load_config` does, but note the faults; what is faulty is left at its default.
 
-
-def _read_dotenv(file: Path) -> dict[str, str]:
-    if not file.is_file():
-        return {}
-    from dotenv import dotenv_values
-
-    return {key: value for key, value in dotenv_values(file).items() if value is not None}
-
-
-def _apply_environment(raw: Raw, environ: Mapping[str, str], faults: list[ConfigurationFault]) -> None:
-    for variable in sorted(environ):
-        if not variable.startswith(PREFIX):
-            continue
-        *parents, leaf = variable.removeprefix(PREFIX).lower().split("__")
-        section = raw
-        for parent in parents:
-            section = section.setdefault(parent, {})
-            if not isinstance(section, dict):
-                faults.append(ConfigurationFault(variable, "", f"{parent} is not a section"))
-                break
-        else:
-            section[leaf] = _environment_value(variable, environ[variable], faults)
-
-
-def _environment_value(variable: str, text: str, faults: list[ConfigurationFault]) -> Any:
-    if text[:1] not in ("[", "{", '"'):
-        return FromEnvironment(text, variable)
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError as error:
-        faults.append(ConfigurationFault(variable, "", f"is not a TOML value: {error}"))
-        return FromEnvironment(text, variable)
+    So the plugins and adapters can be looked at as well, and their faults told together with those of the file.
+    """
+    file = Path(path or environ.get(PATH_VARIABLE) or FILE_NAME)
+    raw = read_toml(file, faults)
+    variables = {**read_dotenv(file.parent / ".env", faults), **environ}
+    apply_environment(raw, variables, faults)
+    return _decode(raw, file, variables, faults)
 
 
 def _decode(raw: Raw, file: Path, environ: Mapping[str, str], faults: list[ConfigurationFault]) -> Config:
@@ -172,29 +139,30 @@ def _decode(raw: Raw, file: Path, environ: Mapping[str, str], faults: list[Confi
     plugins = sections["plugins"]
     own = {key: plugins.pop(key) for key in ("enabled", "on_failure") if key in plugins}
     reader = SectionReader(source, environ, faults)
-    top = reader.read(TopLevel, raw, "", also_known=sections)
-    plugins_section = reader.read(PluginsSection, own, "plugins")
+    top = reader.read_sound(TopLevel, raw, "", also_known=sections)
+    plugins_section = reader.read_sound(PluginsSection, own, "plugins")
     _check_tables(plugins, "plugins", source, ("enabled", "on_failure"), faults)
-    for port, adapters in sections["adapters"].items():
+    for port, adapters in list(sections["adapters"].items()):
         if isinstance(adapters, dict):
             _check_tables(adapters, f"adapters.{port}", source, (), faults)
         else:
             faults.append(ConfigurationFault(source, f"adapters.{port}", "expected a table"))
-    _check_ports(sections["ports"], source, faults)
-    if top is None or plugins_section is None:
-        raise ConfigurationError(faults)
+            del sections["adapters"][port]
+    ports = _read_ports(sections["ports"], source, faults)
     _check_repeated(plugins_section.enabled, source, faults)
-    _check_production(top, source, faults)
-    return Config(
+    config = Config(
         **msgspec.structs.asdict(top),
-        enabled=plugins_section.enabled,
+        enabled=tuple(dict.fromkeys(plugins_section.enabled)),
         on_failure=plugins_section.on_failure,
         plugin_sections=plugins,
-        ports={port: str(adapter) for port, adapter in sections["ports"].items()},
+        ports=ports,
         adapter_sections=sections["adapters"],
         source=source,
         directory=str(file.parent.resolve()),
     )
+    unsound = {fault.key for fault in faults}
+    faults += [fault for fault in _check_values(config) if fault.key not in unsound]
+    return config
 
 
 def _check_tables(
@@ -207,11 +175,15 @@ def _check_tables(
             del section[key]
 
 
-def _check_ports(ports: Raw, source: str, faults: list[ConfigurationFault]) -> None:
-    for port, adapter in ports.items():
-        if not isinstance(adapter, str):
+def _read_ports(section: Raw, source: str, faults: list[ConfigurationFault]) -> dict[str, str]:
+    ports = {}
+    for port, adapter in section.items():
+        if isinstance(adapter, str):
+            ports[port] = str(adapter)
+        else:
             message = f"expected the name of an adapter, got {type(adapter).__name__}"
             faults.append(ConfigurationFault(source, f"ports.{port}", message, 'for example "smtp"'))
+    return ports
 
 
 def _check_repeated(enabled: tuple[str, ...], source: str, faults: list[ConfigurationFault]) -> None:
@@ -219,17 +191,67 @@ def _check_repeated(enabled: tuple[str, ...], source: str, faults: list[Configur
     faults += [ConfigurationFault(source, "plugins.enabled", f"{name!r} is listed twice") for name in repeated]
 
 
-def _check_production(top: TopLevel, source: str, faults: list[ConfigurationFault]) -> None:
-    if top.profile != "production":
-        return
-    if top.secret_key is None:
+def _check_values(config: Config) -> Iterator[ConfigurationFault]:
+    """Yield a fault for each value that has the right type and still cannot be used."""
+    for key, message, hint in (*_always(config), *(_in_production(config) if config.is_production else ())):
+        yield ConfigurationFault(config.source, key, message, hint)
+
+
+def _always(config: Config) -> Iterator[tuple[str, str, str]]:
+    if not config.state_dir:
+        yield "state_dir", "is empty", 'name a folder, such as "var"'
+    elif not config.is_production and (obstacle := _obstacle(config.state_path)):
+        yield "state_dir", obstacle, "name a folder that this user may write to"
+    if config.bell != "storage" and not _is_address(config.bell, BELLS):
+        yield "bell", f"expected 'storage' or the address of a Redis server, got {config.bell!r}", "redis://host:6379"
+    if config.public_url is not None and not _is_address(config.public_url, ("http", "https")):
+        yield "public_url", f"expected an address, got {config.public_url!r}", "https://api.example.org"
+    for name in ("secret_key", "previous_secret_key", "admin_key"):
+        secret = getattr(config, name)
+        if secret is not None and not secret.reveal():
+            yield name, "is empty", "leave it out, or give it a random value"
+    yield from _about_http(config.http)
+
+
+def _about_http(http: HttpSettings) -> Iterator[tuple[str, str, str]]:
+    for network in http.trusted_proxies:
+        try:
+            ip_network(network)
+        except ValueError as error:
+            yield "http.trusted_proxies", str(error), 'addresses or networks, such as "10.0.0.0/8"'
+    for origin in http.cors_origins:
+        if origin != "*" and not _is_origin(origin):
+            yield "http.cors_origins", f"{origin!r} is not an origin", "https://app.example.org, without a path"
+
+
+def _in_production(config: Config) -> Iterator[tuple[str, str, str]]:
+    if config.secret_key is None:
         hint = f"set {PREFIX}SECRET_KEY to {MINIMUM_SECRET_LENGTH} random characters or more"
-        faults.append(ConfigurationFault(source, "secret_key", "is required in production", hint))
-    elif len(top.secret_key.reveal()) < MINIMUM_SECRET_LENGTH:
-        message = f"is shorter than {MINIMUM_SECRET_LENGTH} characters"
-        faults.append(ConfigurationFault(source, "secret_key", message, "use a random one"))
-    if top.admin_key is None:
-        hint = f"set {PREFIX}ADMIN_KEY to a random key"
-        faults.append(ConfigurationFault(source, "admin_key", "is required in production", hint))
-    if "*" in top.http.cors_origins:
-        faults.append(ConfigurationFault(source, "http.cors_origins", "'*' is refused in production", "list them"))
+        yield "secret_key", "is required in production", hint
+    elif len(config.secret_key.reveal()) < MINIMUM_SECRET_LENGTH:
+        yield "secret_key", f"is shorter than {MINIMUM_SECRET_LENGTH} characters", "use a random one"
+    if config.admin_key is None:
+        yield "admin_key", "is required in production", f"set {PREFIX}ADMIN_KEY to a random key"
+    if "*" in config.http.cors_origins:
+        yield "http.cors_origins", "'*' is refused in production", "list them"
+
+
+def _is_address(text: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in schemes and bool(parts.netloc or (parts.scheme == "unix" and parts.path))
+
+
+def _is_origin(text: str) -> bool:
+    return _is_address(text, ("http", "https")) and urlsplit(text)[2:] == ("", "", "")
+
+
+def _obstacle(folder: Path) -> str:
+    """Return why `folder` cannot be written to or made, or nothing; nothing is made to find out."""
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not existing.is_dir():
+        return f"{existing} is not a folder"
+    return "" if os.access(existing, os.W_OK | os.X_OK) else f"{existing} cannot be written to"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 import msgspec
@@ -11,6 +11,7 @@ from litestar import Router
 from litestar.enums import HttpMethod
 from litestar.types import ControllerRouterHandler
 
+from core import hookspecs
 from core.adapters import AdapterDeclaration
 from core.auth import Authenticator
 from core.faults import ConfigurationFault
@@ -27,7 +28,7 @@ Lifespan = Callable[[Services], AbstractAsyncContextManager[None]]
 
 
 class Declarations(msgspec.Struct, frozen=True, kw_only=True):
-    """What the enabled plugins declare, the core's own features among them; `routes` and `commands` by plugin."""
+    """What the enabled plugins declare, the core's own features among them; some of it by plugin."""
 
     routes: Sequence[tuple[Plugin, Sequence[ControllerRouterHandler]]]
     jobs: Sequence[Job[Any]]
@@ -37,7 +38,7 @@ class Declarations(msgspec.Struct, frozen=True, kw_only=True):
     health_checks: Sequence[HealthCheck]
     templates: Sequence[tuple[str, Path]]
     authenticators: dict[str, AuthenticatorMaker]
-    lifespans: Sequence[Lifespan]
+    lifespans: Sequence[tuple[Plugin, Lifespan]]
     problems: Sequence[ProblemType]
 
 
@@ -48,22 +49,29 @@ class Collector:
         self._plugins = plugins
         self._source = source
         self._faults = faults
+        self._declared: dict[str, list[tuple[Plugin, Any]]] = {}
 
     def collect(self) -> Declarations:
-        """Return the declarations of every plugin that is still in the set afterwards."""
-        schemas = {plugin.name: schema for plugin, schema in self._plugins.collect("register_tables")}
+        """Return the declarations of every plugin that is still in the set when all hooks have been called."""
+        found = {hook: list(self._plugins.collect(hook, CHECKS.get(hook))) for hook in HOOKS}
+        kept = {plugin.name for plugin in self._plugins.plugins}
+        self._declared = {
+            hook: [(plugin, declared) for plugin, declared in declarations if plugin.name in kept]
+            for hook, declarations in found.items()
+        }
+        schemas = {plugin.name: schema for plugin, schema in self._declared["register_tables"]}
         self._unique("Postgres schema", schemas.items())
-        folders = list(self._plugins.collect("register_migrations"))
+        folders = self._declared["register_migrations"]
         return Declarations(
             routes=self._routes(),
             jobs=self._jobs(),
             adapters=self._flat("register_adapters", "adapter", lambda adapter: f"{adapter.port}.{adapter.name}"),
             histories=[History(plugin.name, schemas.get(plugin.name, plugin.name), path) for plugin, path in folders],
-            commands=list(self._plugins.collect("register_commands")),
+            commands=self._declared["register_commands"],
             health_checks=self._flat("register_health_checks", "health check", lambda check: check.name),
-            templates=[(plugin.name, path) for plugin, path in self._plugins.collect("register_templates")],
+            templates=[(plugin.name, path) for plugin, path in self._declared["register_templates"]],
             authenticators=self._authenticators(),
-            lifespans=self._flat("register_lifespan"),
+            lifespans=[(plugin, item) for plugin, items in self._declared["register_lifespan"] for item in items],
             problems=self._flat("register_problems", "problem", lambda problem: problem.code),
         )
 
@@ -74,12 +82,12 @@ class Collector:
                 self._fault(job.name, f"its parameter {name!r} is neither a service nor a bound port")
 
     def _routes(self) -> list[tuple[Plugin, Sequence[ControllerRouterHandler]]]:
-        declared = list(self._plugins.collect("register_routes"))
+        declared = self._declared["register_routes"]
         self._unique("route", [(plugin.name, route) for plugin, handlers in declared for route in routes_of(handlers)])
         return declared
 
     def _jobs(self) -> list[Job[Any]]:
-        declared = [*self._plugins.collect("register_jobs"), *self._plugins.collect("register_subscribers")]
+        declared = [*self._declared["register_jobs"], *self._declared["register_subscribers"]]
         for plugin, jobs in declared:
             for job in jobs:
                 for fault in declaration_faults(job, plugin.name):
@@ -88,14 +96,13 @@ class Collector:
         return [job for _, jobs in declared for job in jobs]
 
     def _authenticators(self) -> dict[str, AuthenticatorMaker]:
-        declared = list(self._plugins.collect("register_authenticators"))
+        declared = self._declared["register_authenticators"]
         self._unique("credential kind", [(plugin.name, kind) for plugin, makers in declared for kind in makers])
         return {kind: maker for _, makers in declared for kind, maker in makers.items()}
 
-    def _flat(self, hook: str, what: str = "", key: Callable[[Any], str] = str) -> list[Any]:
-        declared = list(self._plugins.collect(hook))
-        if what:
-            self._unique(what, [(plugin.name, key(item)) for plugin, items in declared for item in items])
+    def _flat(self, hook: str, what: str, key: Callable[[Any], str]) -> list[Any]:
+        declared = self._declared[hook]
+        self._unique(what, [(plugin.name, key(item)) for plugin, items in declared for item in items])
         return [item for _, items in declared for item in items]
 
     def _unique(self, what: str, named: Iterable[tuple[str, str]]) -> None:
@@ -116,3 +123,21 @@ def routes_of(handlers: Sequence[ControllerRouterHandler]) -> Iterator[str]:
         for method in getattr(route, "methods", ()):
             if method != HttpMethod.OPTIONS:
                 yield f"{method} {route.path}"
+
+
+def _require_routes(_plugin: Plugin, handlers: Sequence[ControllerRouterHandler]) -> None:
+    list(routes_of(handlers))
+
+
+def _require_history(plugin: Plugin, folder: Path) -> None:
+    if not folder.is_dir():
+        raise NotADirectoryError(f"there is no folder {folder}")
+    History(plugin.name, plugin.name, folder).head()
+
+
+HOOKS: Final = tuple(name for name in vars(hookspecs) if name.startswith("register_"))
+CHECKS: Final[dict[str, Callable[[Plugin, Any], None]]] = {
+    "register_routes": _require_routes,
+    "register_migrations": _require_history,
+}
+"""What to ask of a hook's answer beyond its type."""

@@ -6,6 +6,8 @@ from typing import Final
 
 import msgspec
 
+from ports.errors import PortError
+
 EX_CONFIG: Final = 78
 """The exit code for a configuration error (sysexits.h)."""
 
@@ -38,6 +40,19 @@ class ConfigurationError(Exception):
         count = len(self.faults)
         title = f"The configuration has {count} fault{'' if count == 1 else 's'}:"
         return "\n".join([title, *(f"  - {fault}" for fault in self.faults)])
+
+
+class StartupError(Exception):
+    """Something that the configuration names does not come up. The message is one line and says which and why."""
+
+
+def one_line(error: BaseException) -> str:
+    """Return what `error` says about itself, on one line; the innermost one speaks where several were grouped."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, PortError | StartupError):
+        return " ".join(str(error).split())
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

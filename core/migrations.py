@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from core.faults import StartupError, one_line
 from core.tables import metadata
 from ports.storage import Storage
 
@@ -72,6 +73,10 @@ class History(msgspec.Struct, frozen=True):
         return next(iter(heads), None)
 
 
+class MigrationError(StartupError):
+    """A migration failed; what it had done is rolled back."""
+
+
 class MigrationStatus(msgspec.Struct, frozen=True):
     """Where one owner's history stands in the database."""
 
@@ -121,13 +126,22 @@ class Migrator:
         return {owner: differences for owner, differences in found.items() if differences}
 
     async def drop(self, owner: str) -> None:
-        """Drop an owner's schema with all its data, and forget its history."""
+        """Drop an owner's schema with all its data, and forget its history.
+
+        Raises:
+            MigrationError: somebody is using the tables, or they are the core's and other owners still have theirs.
+        """
         history = self._history(owner)
         async with self._locked() as connection:
-            await connection.execute(sa.schema.DropSchema(history.schema, cascade=True, if_exists=True))
-            version_table = sa.Table(f"alembic_version_{owner}", sa.MetaData(), schema="core")
-            await connection.execute(sa.schema.DropTable(version_table, if_exists=True))
-            await connection.commit()
+            if owner == "core" and (others := await connection.run_sync(_owners_but_core)):
+                raise MigrationError(f"'core' holds the histories of others: drop {', '.join(others)} first")
+            try:
+                await connection.execute(sa.schema.DropSchema(history.schema, cascade=True, if_exists=True))
+                version_table = sa.Table(f"alembic_version_{owner}", sa.MetaData(), schema="core")
+                await connection.execute(sa.schema.DropTable(version_table, if_exists=True))
+                await connection.commit()
+            except sa.exc.DBAPIError as error:
+                raise MigrationError(f"{owner!r} was not dropped: {_cause(error)}") from error
 
     def sql(self, owner: str) -> str:
         """Return the SQL of an owner's whole history, for review."""
@@ -182,8 +196,13 @@ class Migrator:
             yield connection
 
     def _run(self, connection: sa.Connection, history: History, command: str, revision: str) -> None:
-        self._command(history, connection)(command, revision)
-        connection.commit()
+        try:
+            self._command(history, connection)(command, revision)
+            connection.commit()
+        except Exception as error:
+            raise MigrationError(
+                f"the {command} of {history.owner!r} to {revision!r} failed: {_cause(error)}"
+            ) from error
 
     def _command(self, history: History, connection: sa.Connection | None, output: Any = None) -> Callable[..., None]:
         from alembic import command
@@ -211,3 +230,14 @@ class Migrator:
         config.set_main_option("path_separator", "newline")
         config.attributes.update(owner=history.owner, schema=history.schema, connection=connection, metadata=metadata)
         return config
+
+
+def _owners_but_core(connection: sa.Connection) -> list[str]:
+    prefix = "alembic_version_"
+    tables = sa.inspect(connection).get_table_names(schema="core")
+    return sorted(name.removeprefix(prefix) for name in tables if name.startswith(prefix) and name != f"{prefix}core")
+
+
+def _cause(error: Exception) -> str:
+    """Return what went wrong without the statement that SQLAlchemy quotes."""
+    return one_line(error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig is not None else error)

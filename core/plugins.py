@@ -5,8 +5,10 @@ A plugin's name is looked up in three places: the package `plugins` of this proj
 """
 
 import importlib
+import inspect
 import pkgutil
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
@@ -17,12 +19,15 @@ import pluggy
 
 from core import hookspecs
 from core.config import Config
-from core.faults import ConfigurationFault, did_you_mean
+from core.declared_types import require_type
+from core.faults import ConfigurationFault, did_you_mean, one_line
 from core.manifest import PluginManifest
 from core.sections import SectionReader
 
 ENTRY_POINT_GROUP: Final = "hexastar.plugins"
 HOME: Final = "plugins"
+NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+"""What a plugin may be called: its name is a schema in Postgres and a part of the names of jobs and tables."""
 
 
 class Plugin(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +77,10 @@ class PluginSet:
         for name in self._config.enabled:
             module = self._import(name)
             manifest = self._manifest(name, module) if module is not None else None
-            if manifest is not None:
+            if manifest is not None and manifest.name in found:
+                message = f"{name!r} is called {manifest.name!r}, as is another enabled plugin"
+                self._fault("plugins.enabled", message, "enable one of them")
+            elif manifest is not None:
                 found[manifest.name] = (manifest, module)
         self._check_sections(found)
         for name in self._ordered({name: manifest for name, (manifest, _) in found.items()}):
@@ -82,11 +90,13 @@ class PluginSet:
             if settings is not None:
                 self._register(Plugin(manifest=manifest, module=module, settings=settings))
 
-    def collect(self, hook: str) -> Iterator[tuple[Plugin, Any]]:
+    def collect(self, hook: str, check: Callable[[Plugin, Any], object] | None = None) -> Iterator[tuple[Plugin, Any]]:
         """Call `hook` on each plugin that implements it and yield what it declares.
 
-        A plugin whose hook raises is a fault, or is dropped together with its dependents under `on_failure = "skip"`.
+        A plugin whose hook raises, returns something else than its specification says, or returns what `check` raises
+        on, is a fault, or is dropped together with its dependents under `on_failure = "skip"`.
         """
+        expected = inspect.signature(getattr(hookspecs, hook)).return_annotation
         implementations = {
             implementation.plugin_name: implementation
             for implementation in getattr(self._manager.hook, hook).get_hookimpls()
@@ -98,8 +108,11 @@ class PluginSet:
             arguments = {"settings": plugin.settings}
             try:
                 declared = implementation.function(**{name: arguments[name] for name in implementation.argnames})
+                require_type(declared, expected)
+                if check is not None:
+                    check(plugin, declared)
             except Exception as error:  # noqa: BLE001 - whatever a plugin raises is that plugin's fault
-                self._failed(plugin.name, f"its hook {hook} failed: {_one_line(error)}")
+                self._failed(plugin.name, f"its hook {hook} failed: {one_line(error)}")
             else:
                 yield plugin, declared
 
@@ -113,7 +126,11 @@ class PluginSet:
         return [caller.name for caller in self._manager.get_hookcallers(plugin.module) or ()]
 
     def _register(self, plugin: Plugin) -> None:
-        self._manager.register(plugin.module, plugin.name)
+        try:
+            self._manager.register(plugin.module, plugin.name)
+        except (pluggy.PluginValidationError, ValueError) as error:
+            self._failed(plugin.name, f"its hooks cannot be registered: {one_line(error)}")
+            return
         self._plugins.append(plugin)
         for caller in self._manager.get_hookcallers(plugin.module) or ():
             if not caller.has_spec():
@@ -124,8 +141,8 @@ class PluginSet:
     def _import(self, name: str) -> ModuleType | None:
         try:
             return self._find(name)
-        except Exception as error:  # noqa: BLE001 - whatever importing a plugin raises is that plugin's fault
-            self._failed(name, f"it cannot be imported: {_one_line(error)}")
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever importing a plugin raises is that plugin's fault
+            self._failed(name, f"it cannot be imported: {one_line(error)}")
             return None
 
     def _find(self, name: str) -> ModuleType | None:
@@ -150,6 +167,9 @@ class PluginSet:
             return None
         if "." not in name and manifest.name != name:
             self._failed(name, f"its manifest names it {manifest.name!r}")
+            return None
+        if not NAME.fullmatch(manifest.name) or manifest.name == "core":
+            self._failed(name, f"its manifest names it {manifest.name!r}, which is not a lower-case word of its own")
             return None
         return manifest
 
@@ -234,7 +254,3 @@ def _cycle(names: list[str], manifests: Mapping[str, PluginManifest]) -> list[st
                 return [*path[path.index(following) :], following]
             path.append(following)
     return []
-
-
-def _one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".replace("\n", " ")

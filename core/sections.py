@@ -42,6 +42,16 @@ class SectionReader:
         `prefix` is the section's dotted name; keys in `also_known` are offered in hints although they are not fields.
         """
         before = len(self._faults)
+        values = self._read_values(struct, raw, prefix, also_known)
+        return None if len(self._faults) > before else self._build(struct, values, prefix)
+
+    def read_sound(self, struct: type[S], raw: Mapping[str, Any], prefix: str, also_known: Iterable[str] = ()) -> S:
+        """Return what is sound of `raw` as a `struct` of defaults; what is faulty is noted and left out."""
+        return struct(**self._read_values(struct, raw, prefix, also_known))
+
+    def _read_values(
+        self, struct: type[msgspec.Struct], raw: Mapping[str, Any], prefix: str, also_known: Iterable[str]
+    ) -> dict[str, Any]:
         fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
         for key, value in raw.items():
             if key not in fields:
@@ -49,13 +59,14 @@ class SectionReader:
         values = {}
         for key, field in fields.items():
             if key in raw:
-                values[field.name] = self._read_value(field.type, raw[key], _join(prefix, key))
+                before = len(self._faults)
+                value = self._read_value(field.type, raw[key], _join(prefix, key))
+                if len(self._faults) == before:
+                    values[field.name] = value
             elif field.required:
                 message = f"is required (expected {_type_name(field.type)})"
                 self._fault(None, _join(prefix, key), message, f"set it in {self._source}")
-        if len(self._faults) > before:
-            return None
-        return self._build(struct, values, prefix)
+        return values
 
     def _build(self, struct: type[S], values: dict[str, Any], prefix: str) -> S | None:
         try:
@@ -79,7 +90,7 @@ class SectionReader:
             self._fault(
                 value,
                 key,
-                f"expected {_type_name(expected)}, got {type(value).__name__} {shown}",
+                f"expected {_type_name(expected)}, got {_given_type(value)} {shown}",
                 _reason(error),
             )
             return None
@@ -95,6 +106,8 @@ class SectionReader:
                     return Secret(Path(path).read_text(encoding="utf-8").strip())
                 except OSError as error:
                     self._fault(None, key, f"the file {path} cannot be read: {error.strerror}")
+                except UnicodeDecodeError:
+                    self._fault(None, key, f"the file {path} cannot be read: it is not text in UTF-8")
             case _:
                 self._fault(None, key, "is not a reference to a secret", '{ env = "NAME" } or { file = "/path" }')
         return None
@@ -134,11 +147,22 @@ def _holds_secret(expected: Any) -> bool:
 def _type_name(expected: Any) -> str:
     if typing.get_origin(expected) is typing.Literal:
         return "one of " + ", ".join(repr(choice) for choice in typing.get_args(expected))
-    names = [
-        str(member.__name__ if isinstance(member, type) and not typing.get_args(member) else member)
-        for member in _members(expected)
-    ]
+    names = [_member_name(member) for member in _members(expected)]
     return " or ".join(name.replace("NoneType", "nothing").replace("typing.", "") for name in names)
+
+
+def _member_name(member: Any) -> str:
+    if typing.get_origin(member) is typing.Annotated:
+        return _type_name(typing.get_args(member)[0])
+    if isinstance(member, type) and issubclass(member, msgspec.Struct):
+        return "a table"
+    if typing.get_origin(member) in {tuple, list}:
+        return f"an array of {_type_name(typing.get_args(member)[0])}"
+    return member.__name__ if isinstance(member, type) and not typing.get_args(member) else str(member)
+
+
+def _given_type(value: Any) -> str:
+    return "str" if isinstance(value, FromEnvironment) else type(value).__name__
 
 
 def _reason(error: msgspec.ValidationError) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -26,6 +27,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     pool_size: PoolSize = 8
     session_pool_size: PoolSize = 8
     acquire_timeout: Annotated[float, msgspec.Meta(gt=0)] = 5.0
+
+    def __post_init__(self) -> None:
+        """Refuse what is no address of a PostgreSQL database."""
+        try:
+            address = urlsplit(self.dsn.reveal())
+            sound = address.scheme in {"postgresql", "postgres"} and address.port != 0
+        except ValueError:
+            sound = False
+        if not sound:
+            raise ValueError("dsn: expected postgresql://user:password@host:port/database")
 
 
 @asynccontextmanager

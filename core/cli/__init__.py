@@ -33,11 +33,7 @@ class CommandLine(CLIPlugin):
 
 def main() -> None:
     """Run the command line with this application. `--config FILE` may stand anywhere."""
-    arguments = sys.argv[1:]
-    if "--config" in arguments:
-        position = arguments.index("--config")
-        os.environ[PATH_VARIABLE] = "".join(arguments[position + 1 : position + 2])
-        del arguments[position : position + 2]
+    arguments = _take_config(sys.argv[1:])
     os.environ.setdefault("LITESTAR_APP", "app:create_app")
     os.environ.setdefault("LITESTAR_QUIET_CONSOLE", "1")
     from litestar.cli.main import litestar_group
@@ -49,3 +45,18 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit("Aborted.")
+
+
+def _take_config(arguments: list[str]) -> list[str]:
+    """Take `--config FILE` or `--config=FILE` out of the arguments and put the file where the application looks."""
+    for position, argument in enumerate(arguments):
+        option, _, file = argument.partition("=")
+        if option == "--config":
+            rest = arguments[position + 1 :]
+            if not file:
+                file, rest = "".join(rest[:1]), rest[1:]
+            if not file:
+                sys.exit("Error: --config needs the name of a file")
+            os.environ[PATH_VARIABLE] = file
+            return arguments[:position] + rest
+    return arguments

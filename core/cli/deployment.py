@@ -11,7 +11,7 @@ import click
 from core.cli.faults import configuration_failure
 from core.clock import SystemClock
 from core.composition import Composition, compose
-from core.faults import ConfigurationError
+from core.faults import ConfigurationError, StartupError
 from core.injection import Services
 from core.lifespan import running_services
 from core.migrations import Migrator
@@ -36,7 +36,7 @@ def composed() -> Composition:
 
 
 def run_async(work: Callable[[], Awaitable[R]]) -> R:
-    """Run a command's coroutine; a port that fails ends the command with what it said."""
+    """Run a command's coroutine; a port that fails, or something that does not start, ends it with one line."""
 
     async def guarded() -> R:
         return await work()
@@ -44,7 +44,7 @@ def run_async(work: Callable[[], Awaitable[R]]) -> R:
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(guarded())
-    except PortError as error:
+    except (PortError, StartupError) as error:
         raise Failure(str(error)) from None
 
 

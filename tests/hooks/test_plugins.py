@@ -1,6 +1,14 @@
 """Plugins that are missing, cyclic, misspelt, duplicated or failing are told by name, and do not harm the others."""
 
+from pathlib import Path
+
 import msgspec
+import pytest
+from litestar import get
+
+from core.adapters import AdapterDeclaration
+from core.auth import PUBLIC
+from core.jobs.declare import Tick, job
 
 
 def order(composition):
@@ -90,6 +98,94 @@ def test_a_failing_import_is_skipped_with_its_dependents_where_the_policy_says_s
     composition = compose_plugins("no.such", b, make_plugin("c"), on_failure="skip")
     assert order(composition) == ["c"]
     assert "cannot be imported" in composition.plugins.skipped[0].reason
+
+
+@pytest.mark.parametrize(
+    ("hook", "returned", "words"),
+    [
+        ("register_routes", None, "it returned nothing where a list is expected"),
+        ("register_routes", [3], "register_routes failed"),
+        ("register_jobs", [nothing], "it returned a function where a Job is expected"),
+        ("register_subscribers", "x", "it returned a str where a list is expected"),
+        ("register_tables", None, "it returned nothing where a str is expected"),
+        ("register_migrations", "/no/such", "it returned a str where a Path is expected"),
+        ("register_migrations", Path("/no/such"), "there is no folder /no/such"),
+        ("register_adapters", {"x": 1}, "it returned a dict where a list is expected"),
+        ("register_commands", [nothing], "it returned a function where a Command is expected"),
+        ("register_health_checks", [None], "it returned nothing where a HealthCheck is expected"),
+        ("register_templates", "templates", "it returned a str where a Path is expected"),
+        ("register_authenticators", [], "it returned a list where a dict is expected"),
+        ("register_lifespan", ["x"], "it returned a str where something to call is expected"),
+        ("register_problems", [1], "it returned a int where a ProblemType is expected"),
+    ],
+)
+def test_a_hook_that_returns_something_else_is_told_by_plugin_and_hook(make_plugin, faults, hook, returned, words):
+    report = faults(make_plugin("a", **{hook: lambda: returned}))
+    assert f"plugins.a: its hook {hook} failed: " in report
+    assert words in report
+    assert len(report.splitlines()) == 2
+
+
+def test_nothing_that_a_skipped_plugin_declared_before_it_failed_remains(make_plugin, compose_plugins):
+    @get("/left-over", access=PUBLIC)
+    async def left_over() -> None: ...
+
+    @job("a.left_over")
+    async def job_left_over(payload: Tick) -> None: ...
+
+    a = make_plugin(
+        "a", register_routes=lambda: [left_over], register_jobs=lambda: [job_left_over], register_problems=boom
+    )
+    b = make_plugin("b", manifest={"requires": ("a",)}, register_tables=lambda: "b")
+    composition = compose_plugins(a, b, make_plugin("c"), on_failure="skip")
+    assert order(composition) == ["c"]
+    assert {plugin.name for plugin, _ in composition.declarations.routes} == {"core"}
+    assert not any(item.name.startswith("a.") for item in composition.jobs)
+
+
+def test_two_plugins_of_one_name_are_told(make_plugin, faults, monkeypatch):
+    a, b = make_plugin("a"), make_plugin("b", manifest={"name": "a"})
+    assert f"'{b}' is called 'a', as is another enabled plugin" in faults(a, b)
+
+
+@pytest.mark.parametrize("name", ["core", "Two Words", "a-b", "", "x" * 41])
+def test_a_plugin_may_not_be_called_what_no_schema_can(make_plugin, faults, name):
+    assert "which is not a lower-case word of its own" in faults(make_plugin("a", manifest={"name": name}))
+
+
+def test_a_hook_that_asks_for_what_no_hook_is_given_is_told(make_plugin, faults):
+    report = faults(make_plugin("a", register_jobs=lambda setings: setings))
+    assert "plugins.a: its hooks cannot be registered" in report
+    assert "setings" in report
+
+
+def test_a_plugin_that_exits_at_import_stops_nobody_else(tmp_path, make_plugin, compose_plugins, monkeypatch):
+    (tmp_path / "quitter.py").write_text("raise SystemExit(3)", encoding="utf-8")
+    (tmp_path / "quitters").mkdir()
+    (tmp_path / "quitters" / "__init__.py").write_text("", encoding="utf-8")
+    (tmp_path / "quitter.py").rename(tmp_path / "quitters" / "quitter.py")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    composition = compose_plugins("quitters.quitter", make_plugin("c"), on_failure="skip")
+    assert order(composition) == ["c"]
+    assert "SystemExit: 3" in composition.plugins.skipped[0].reason
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("raise RuntimeError('boom')", "cannot be imported: RuntimeError: boom"),
+        ("import no_such_module", "cannot be imported: No module named"),
+        ("x = 1", "holds no Settings and no open"),
+    ],
+)
+def test_an_adapter_that_is_none_is_told_by_port_and_name(tmp_path, make_plugin, faults, monkeypatch, source, words):
+    module = f"pigeon_{abs(hash(source))}"
+    (tmp_path / f"{module}.py").write_text(source, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    adapter = AdapterDeclaration(port="mail", name="pigeon", module=module)
+    name = make_plugin("a", manifest={"ports": ("mail",)}, register_adapters=lambda: [adapter])
+    report = faults(name, more='[ports]\nmail = "pigeon"')
+    assert f"adapters.mail.pigeon: {'' if 'cannot' in words else module + ' '}{words}" in report
 
 
 def test_unknown_ports_and_adapters_are_told_with_the_nearest(faults):
