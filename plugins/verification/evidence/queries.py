@@ -37,7 +37,7 @@ RETIRE: Final = Command(
         VerificationRequest.subject_type == "doctor",
         VerificationRequest.subject_key == bindparam("doctor_id"),
         VerificationRequest.verified_at < bindparam("changed_at"),
-        VerificationRequest.stale.is_(False),
+        ~VerificationRequest.stale,
     )
     .values(stale=True)
 )

@@ -80,7 +80,10 @@ class ReviewerTransition(Base, Identified, CreatedAt):
     """One step of a review; a trigger refuses to change or remove it."""
 
     __tablename__ = "reviewer_transitions"
-    __table_args__ = (UniqueConstraint("reviewer_request_id", "seq", name="uq_reviewer_transitions_seq"),)
+    __table_args__ = (
+        UniqueConstraint("reviewer_request_id", "seq", name="uq_reviewer_transitions_seq"),
+        CheckConstraint("amount >= 0", name="amount"),
+    )
 
     reviewer_request_id: Mapped[UUID] = mapped_column(ForeignKey(ReviewerRequest.id))
     seq: Mapped[int]

@@ -334,7 +334,34 @@ async def test_expiring_credentials_are_announced_once_a_threshold(
     assert {row["dedupe_key"] for row in keys} == {
         "expiry:D-1:license:2026-05-31:30",
         "expiry:D-1:license:2026-05-31:7",
-        "expiry:D-1:board_cert:C-1:2026-05-08:7",
+        "expiry:D-1:board_cert:ABIM:C-1:2026-05-08:7",
+    }
+
+
+async def test_credentials_without_a_number_and_under_probation_are_announced_each_by_name(
+    admin_client: httpx.AsyncClient, units: UnitOfWorkFactory, clock: SettableClock
+) -> None:
+    clock.set(datetime(2026, 5, 1, 2, tzinfo=UTC))
+    certificates = [
+        {"board": board, "specialty": specialty, "status": "active", "expires_on": "2026-05-31"}
+        for board, specialty in (("ABIM", "Cardiology"), ("ABIM", "Oncology"), ("ABMS", "Cardiology"))
+    ]
+    await _register_doctor(
+        admin_client,
+        expires_on=date(2026, 5, 31),
+        certificate_expires_on=date(2027, 5, 8),
+        license_status="probation",
+        board_certifications=certificates,
+    )
+    settings = InsuranceSettings(expiry_recipient="staff@example.com")
+    await _in_a_unit(units, lambda uow: deadlines.announce_expiries(uow, clock, settings))
+    async with units() as uow:
+        rows = await (await uow.connection()).fetch("SELECT subject FROM verification.notification_requests")
+    assert {row["subject"] for row in rows} == {
+        "D-1: licence L-1 expires on 2026-05-31",
+        "D-1: ABIM certificate Cardiology expires on 2026-05-31",
+        "D-1: ABIM certificate Oncology expires on 2026-05-31",
+        "D-1: ABMS certificate Cardiology expires on 2026-05-31",
     }
 
 
@@ -353,7 +380,9 @@ async def _in_a_unit(units: UnitOfWorkFactory, work: Callable[[UnitOfWork], Awai
         await work(uow)
 
 
-async def _register_doctor(client: httpx.AsyncClient, *, expires_on: date, certificate_expires_on: date) -> None:
+async def _register_doctor(
+    client: httpx.AsyncClient, *, expires_on: date, certificate_expires_on: date, **changes: object
+) -> None:
     certificate = {
         "board": "ABIM", "specialty": "Internal medicine", "certificate_number": "C-1", "status": "active",
         "initial_on": "2016-05-08", "expires_on": certificate_expires_on.isoformat(),
@@ -362,6 +391,7 @@ async def _register_doctor(client: httpx.AsyncClient, *, expires_on: date, certi
         "doctor_id": "D-1", "full_name": "Ana Ruiz", "license_number": "L-1", "license_status": "active",
         "license_issued_on": "2016-05-31", "license_expires_on": expires_on.isoformat(),
         "board_certifications": [certificate],
+        **changes,
     }  # fmt: skip
     answer = await client.post("/api/v1/doctors/admin/add", json=doctor)
     assert answer.status_code == 201, answer.text

@@ -4,8 +4,9 @@ from datetime import date
 from typing import Final
 
 import msgspec
-from sqlalchemy import bindparam, literal, select, union_all, update
+from sqlalchemy import any_, bindparam, func, literal, select, union_all, update
 
+from plugins.verification.doctors.rules.credentials import LAPSING
 from plugins.verification.doctors.tables import BoardCertification, Doctor
 from plugins.verification.evidence.tables import VerificationRequest
 from ports.storage import Command, Query
@@ -30,15 +31,18 @@ _LICENSES: Final = select(
     (literal("licence ") + Doctor.license_number).label("name"),
     Doctor.license_expires_on.label("expires_on"),
 ).where(
-    Doctor.license_status == "active",
+    Doctor.license_status.in_(sorted(LAPSING)),
     Doctor.license_expires_on.between(bindparam("earliest"), bindparam("latest")),
 )
+_CERTIFICATE: Final = func.coalesce(BoardCertification.certificate_number, BoardCertification.specialty)
+"""What tells a board's certificates apart: the number, or for want of one the specialty."""
+
 _CERTIFICATES: Final = (
     select(
         Doctor.doctor_id,
         Doctor.full_name,
-        (literal("board_cert:") + BoardCertification.certificate_number).label("kind"),
-        (BoardCertification.board + literal(" certificate ") + BoardCertification.certificate_number).label("name"),
+        func.concat_ws(":", "board_cert", BoardCertification.board, _CERTIFICATE).label("kind"),
+        func.concat_ws(" ", BoardCertification.board, "certificate", _CERTIFICATE).label("name"),
         BoardCertification.expires_on.label("expires_on"),
     )
     .join(Doctor, Doctor.id == BoardCertification.doctor_id)
@@ -55,10 +59,14 @@ EXPIRING: Final = Query(
 MARK_STALE: Final = Command(
     update(VerificationRequest)
     .where(
-        VerificationRequest.id.in_(
-            select(VerificationRequest.id)
-            .where(VerificationRequest.valid_until < bindparam("now"), VerificationRequest.stale.is_(False))
-            .limit(STALE_BATCH)
+        VerificationRequest.id
+        == any_(
+            func.array(
+                select(VerificationRequest.id)
+                .where(VerificationRequest.valid_until < bindparam("now"), ~VerificationRequest.stale)
+                .limit(STALE_BATCH)
+                .scalar_subquery()
+            )
         )
     )
     .values(stale=True)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import Text, bindparam, func, insert, select, update
+from sqlalchemy import literal_column as sql
 
 from plugins.verification.insurance.tables import PayoutRequest as Payout
 from ports.storage import Command, Query
@@ -77,7 +78,7 @@ PRIORS: Final = Query(
     ).where(
         Payout.policy_number == bindparam("policy"),
         Payout.period_start.is_not_distinct_from(bindparam("period")),
-        Payout.status.in_(("paid", "zero_paid")),
+        Payout.status.in_((sql("'paid'"), sql("'zero_paid'"))),  # written out, as the partial index has it
     ),
     into=PriorsRow,
 )
