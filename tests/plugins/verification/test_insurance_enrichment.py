@@ -11,7 +11,6 @@ from plugins.verification.insurance.service import icd
 
 REGISTER = "/api/v1/insurance/admin/medical-enrichment"
 ENRICH = "/api/v1/insurance/medical/enrich"
-CODE_LIST = Path(__file__).parents[4] / "shared/data/verification/icd10cm2019/icd10cm2019.tsv.gz"
 
 CODES = """code\tbillable\tdescription\tsynonyms
 A00\t0\tCholera\t
@@ -172,31 +171,9 @@ async def test_loading_the_same_list_again_changes_nothing(units: UnitOfWorkFact
     assert again.checksum == first.checksum
 
 
-@pytest.mark.filterwarnings("ignore:pkg_resources is deprecated")
-def test_the_optional_package_lists_codes_with_synonyms() -> None:
-    pytest.importorskip(icd.PACKAGE)
-    listed = {each.code: each for each in icd.packaged_codes()}
-    assert len(listed) > 90_000
-    assert (listed["E11.9"].billable, listed["E11"].billable, listed["I10"].chapter) == (True, False, "9")
-    assert "high blood pressure" in listed["I10"].synonyms
-
-
 @pytest.mark.parametrize("text", ["code\tbillable\nA00\t1\n", "code\tbillable\tdescription\nnonsense\t1\tx\n"])
 async def test_a_list_that_is_none_is_refused(units: UnitOfWorkFactory, tmp_path: Path, text: str) -> None:
     file = tmp_path / "codes.tsv"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=r"lacks|no ICD"):
         await icd.load(units, file)
-
-
-@pytest.mark.skipif(not CODE_LIST.exists(), reason="the code list is not here")
-async def test_descriptions_are_found_among_ninety_thousand(
-    admin_client: httpx.AsyncClient, units: UnitOfWorkFactory
-) -> None:
-    """A misspelt and a shortened description find their code among those of the full list."""
-    assert (await icd.load(units, CODE_LIST)).codes > 90_000
-    question = {"diagnosis": "acute apendicitis; chronic kidney disease stage 3", "hospital_name": "A"}
-    found = (await admin_client.post(ENRICH, json=question | {"min_confidence": 0.4, "max_codes": 20})).json()
-    codes = {code["code"] for code in found["icd_codes"]}
-    assert "N18.3" in codes
-    assert any(code.startswith("K35") for code in codes)

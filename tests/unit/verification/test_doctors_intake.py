@@ -1,10 +1,8 @@
 """Periods, the NPI, and what may be registered."""
 
-import csv
 import itertools
 from datetime import date, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +25,6 @@ from plugins.verification.doctors.rules.intake import breaches
 from plugins.verification.doctors.rules.npi import is_valid_npi
 from plugins.verification.doctors.rules.periods import Window, look_back, uncovered, whole_months
 
-NPPES = Path(__file__).parents[4] / "shared/data/verification/nppes/organisations.csv"
 TODAY = date(2026, 1, 5)
 EARLY, LATE = date(2020, 1, 1), date(2021, 1, 1)
 ID = UUID(int=1)
@@ -54,15 +51,6 @@ def test_of_ten_last_digits_exactly_one_makes_an_npi_and_it_is_luhns_with_24_add
     doubled = [int(digit) * 2 for digit in (first + rest)[::2]]
     total = 24 + sum(value // 10 + value % 10 for value in doubled) + sum(map(int, (first + rest)[1::2]))
     assert valid == [str(-total % 10)]
-
-
-@pytest.mark.skipif(not NPPES.exists(), reason="the shared data sets are not here")
-def test_every_npi_of_the_registry_passes() -> None:
-    with NPPES.open(encoding="utf-8") as file:
-        numbers = [row["NPI"] for row in csv.DictReader(file)]
-
-    assert numbers
-    assert all(map(is_valid_npi, numbers))
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,6 @@
 """Payout arithmetic: the golden figures, the balance, and the figures of real claims."""
 
-import csv
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,8 +9,6 @@ from hypothesis import strategies as st
 from plugins.verification.insurance.rules import money, payout
 from plugins.verification.insurance.rules.payout import Adjustment, Terms
 from plugins.verification.insurance.rules.refusals import Refused
-
-ENCOUNTERS = Path(__file__).parents[4] / "shared/data/verification/synthea_50/encounters.csv"
 
 AMOUNTS = st.decimals(0, 10**9, places=2)
 RATES = st.decimals(0, 1, places=4)
@@ -141,15 +137,3 @@ def test_the_fingerprint_knows_figures_not_their_spelling() -> None:
     assert payout.fingerprint(terms("100", "0", "5")) == payout.fingerprint(terms("100.00", "0.0", "5"))
     assert payout.fingerprint(terms("100", "0", "5")) != payout.fingerprint(terms("101", "0", "5"))
     assert payout.fingerprint(terms("100", "0", "5")) != payout.fingerprint(terms("100", "0", "5"), "P-1")
-
-
-@pytest.mark.skipif(not ENCOUNTERS.exists(), reason="the claims are not here")
-def test_the_payouts_of_real_claims_balance() -> None:
-    with ENCOUNTERS.open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    for row in rows:
-        claim = terms(
-            row["TOTAL_CLAIM_COST"], row["BASE_ENCOUNTER_COST"], row["PAYER_COVERAGE"], coinsurance_rate="0.8"
-        )
-        assert payout.compute(claim).balances(claim.approved_amount)
-    assert len(rows) > 1000

@@ -1,8 +1,8 @@
 """The syntax of ICD-10-CM codes: what a code looks like, not whether it exists.
 
 The strict form is derived from the codes that exist in the fiscal years 2019 and 2026 (CMS/NCHS): it also knows the
-letters that sixth and seventh characters have had since 2017 (`S02.11GA`), the digits of `L98.A116` and the one
-category with a letter in second place (`QA0`). The loose form is the edit that CMS itself applies.
+letters that sixth and seventh characters have had since 2017 (`S02.11GA`), the digits of `L98.A116`, the activities
+`Y93.L` and the one category with a letter in second place (`QA0`). The loose form is the edit that CMS itself applies.
 """
 
 import re
@@ -14,7 +14,7 @@ import msgspec
 from plugins.verification.insurance.rules.refusals import Refused
 
 STRICT: Final = re.compile(
-    r"(?:[A-Z][0-9]|QA)[0-9AB](?:\.[0-9A-KXZ](?:[0-9A-EXYZ](?:[0-9A-HX](?:[0-689A-HJKMNP-S])?)?)?)?"
+    r"(?:[A-Z][0-9]|QA)[0-9AB](?:\.[0-9A-LXZ](?:[0-9A-EXYZ](?:[0-9A-HX](?:[0-689A-HJKMNP-S])?)?)?)?"
 )
 LOOSE: Final = re.compile(r"[A-Z][0-9][0-9A-Z](?:\.[0-9A-Z]{1,4})?")
 LITERAL: Final = re.compile(
