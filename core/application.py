@@ -47,6 +47,7 @@ from core.http.values import PARAMETER_DECODERS
 from core.injection import Services
 from core.lifespan import freeze_collector, running_services
 from core.plugins import Plugin
+from core.starting import Application
 from core.telemetry.access_log import AccessLog
 from core.telemetry.entry import TelemetryMiddleware
 from core.telemetry.logging import configure_logging
@@ -79,7 +80,7 @@ def build_application(
     services = Services(config, clock or SystemClock(), _settings(composition), version=VERSION)
     registry = ProblemRegistry(composition.declarations.problems)
     makers = composition.declarations.authenticators
-    app = Litestar(
+    app = Application(
         route_handlers=_routers(composition),
         dependencies=_dependencies(services, composition),
         middleware=[AuthenticationMiddleware({kind: make(services) for kind, make in makers.items()})],

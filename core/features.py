@@ -26,6 +26,7 @@ from core.jobs.declare import Job
 from core.keys import admin_key
 from core.manifest import PluginManifest
 from core.migrations import ENVIRONMENT
+from core.starting import ending_with_the_supervisor
 from core.telemetry import metrics
 
 manifest: Final = PluginManifest(
@@ -103,8 +104,8 @@ def register_health_checks() -> Sequence[HealthCheck]:
 
 @hookimpl
 def register_lifespan() -> Sequence[Callable[[Services], AbstractAsyncContextManager[None]]]:
-    """Watch the event loop while the application runs."""
-    return [_watching_the_loop]
+    """Watch the event loop and the supervising process while the application runs."""
+    return [_watching_the_loop, ending_with_the_supervisor]
 
 
 async def _require_current_migrations(services: Services) -> None:

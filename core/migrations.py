@@ -5,6 +5,7 @@ version tables are `core.alembic_version_<owner>`. Nothing of Alembic is importe
 """
 
 import io
+import logging
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -205,6 +206,7 @@ class Migrator:
             ) from error
 
     def _command(self, history: History, connection: sa.Connection | None, output: Any = None) -> Callable[..., None]:
+        logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # they announce themselves, line by line
         from alembic import command
 
         config = self._alembic(history, connection, output)

@@ -1,6 +1,9 @@
 """Serving with Granian or uvicorn, by the `server` key of plugins.toml."""
 
 import asyncio
+import signal
+import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -9,6 +12,7 @@ import msgspec
 from litestar import Litestar
 
 from core.composition import Composition
+from core.faults import StartupError
 from core.lifespan import opened_storage
 
 TARGET: Final = "app:create_app"
@@ -32,8 +36,29 @@ class Address(msgspec.Struct, frozen=True):
         return f"http://{host}:{self.port}"
 
 
+def require_free(address: Address) -> None:
+    """Make sure, before anything is opened, that the server will be able to listen.
+
+    Raises:
+        StartupError: the address is in use, not this machine's, or not ours to use.
+    """
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+    except OSError as error:
+        raise StartupError(f"cannot listen on {address.host} port {address.port}: {error.strerror}") from error
+
+
 def serve(app: Litestar, address: Address, workers: int) -> None:
-    """Serve until a signal stops it."""
+    """Serve until a signal stops it.
+
+    Raises:
+        StartupError: the store does not open.
+    """
+    # uvicorn raises the signal that stopped it once more; to have stopped as asked is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     composition: Composition = app.state.composition
     if composition.config.server == "granian":
         with _held_storage(composition):

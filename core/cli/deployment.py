@@ -1,12 +1,14 @@
 """What the commands share: composing the deployment, and opening just as much of it as they need."""
 
 import asyncio
+import importlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import click
+from litestar import Litestar
 
 from core.cli.faults import configuration_failure
 from core.clock import SystemClock
@@ -15,6 +17,7 @@ from core.faults import ConfigurationError, StartupError
 from core.injection import Services
 from core.lifespan import running_services
 from core.migrations import Migrator
+from core.serving import TARGET
 from ports.errors import PortError
 from ports.storage import Storage
 
@@ -33,6 +36,13 @@ def composed() -> Composition:
         return compose(None, os.environ)
     except ConfigurationError as error:
         raise configuration_failure(error) from None
+
+
+def assembled() -> Litestar:
+    """Return the application as a server would load it, or end the command with the faults of its configuration."""
+    module, _, factory = TARGET.partition(":")
+    app: Litestar = getattr(importlib.import_module(module), factory)()
+    return app
 
 
 def run_async(work: Callable[[], Awaitable[R]]) -> R:

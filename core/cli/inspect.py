@@ -2,14 +2,14 @@
 
 import click
 
-from core.cli.deployment import composed
+from core.cli.deployment import assembled, composed
 from core.composition import Composition
 
 
 @click.command
 def check() -> None:
     """Check the configuration: exit 0 where it can be served, else 78 with every fault."""
-    composition = composed()
+    composition = assembled().state.composition  # what is wrong with routes shows only when they are put together
     names = ", ".join(composition.config.enabled) or "none"
     click.echo(f"{composition.config.source} is sound: profile {composition.config.profile}, plugins {names}.")
     for skipped in composition.plugins.skipped:

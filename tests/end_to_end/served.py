@@ -50,14 +50,13 @@ class Server:
 
 
 @contextmanager
-def served(folder: Path, environ: Mapping[str, str] | None = None, *command: str) -> Iterator[Server]:
+def served(folder: Path, environ: Mapping[str, str] | None = None, *options: str) -> Iterator[Server]:
     """Start `hexastar run` on the configuration in `folder`; stop it in the end, whatever happened."""
     port = free_port()
     log = folder / "server.log"
-    arguments = command or ("run", "--port", str(port))
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [str(Path(sys.executable).with_name("hexastar")), *arguments],
+            [str(Path(sys.executable).with_name("hexastar")), "run", "--port", str(port), *options],
             cwd=folder,
             env={**os.environ, "HEXASTAR_CONFIG": str(folder / "plugins.toml"), **(environ or {})},
             stdout=output,
