@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 CHECK_SECONDS: Final = 2.0
 """How long a dependency may take to answer before it counts as failing."""
 
+RETRY_AFTER: Final = {"Retry-After": "1"}
+"""When to ask again: verdicts are remembered for a moment."""
+
 STATE_KEY: Final = "health"
 
 
@@ -63,7 +66,7 @@ class Verdict(msgspec.Struct, frozen=True):
         if self.status == "unhealthy":
             failed = [name for name, check in self.checks.items() if check.required and check.status == "fail"]
             faults = [Fault("", "check_failed", f"The check {name} fails.", {"check": name}) for name in failed]
-            raise Problem(kind, f"Failing: {', '.join(failed)}.", faults=faults)
+            raise Problem(kind, f"Failing: {', '.join(failed)}.", faults=faults, headers=RETRY_AFTER)
 
 
 class Health:
@@ -160,7 +163,7 @@ async def ready(request: Request[Any, Any, Any]) -> Verdict:
 def startup(request: Request[Any, Any, Any]) -> dict[str, str]:
     """Say whether the application has come up: 503 until then."""
     if not request.app.state[STATE_KEY].started:
-        raise Problem(NOT_READY, "The application is starting.")
+        raise Problem(NOT_READY, "The application is starting.", headers=RETRY_AFTER)
     return {"status": "started"}
 
 

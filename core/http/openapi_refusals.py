@@ -71,6 +71,8 @@ _HEADERS: Final[dict[ProblemType, dict[str, OpenAPIHeader]]] = {
         "RateLimit-Policy": OpenAPIHeader(description="The limit and its window.", schema=_STRING),
     },
     kinds.SERVICE_UNAVAILABLE: {"Retry-After": _RETRY_AFTER},
+    kinds.NOT_READY: {"Retry-After": _RETRY_AFTER},
+    kinds.UNHEALTHY: {"Retry-After": _RETRY_AFTER},
     kinds.IDEMPOTENCY_IN_PROGRESS: {"Retry-After": _RETRY_AFTER},
 }
 

@@ -52,11 +52,11 @@ def configure_logging(
         console: write for people instead of one line of JSON a record.
         level: the lowest level that is written.
         hash_key: key for the hashes of e-mail addresses; without one they differ from process to process.
-        stream: where lines go; standard output by default.
+        stream: where lines go; standard error by default, since standard output is for what commands print.
     """
     if hash_key:
         use_hash_key(hash_key)
-    writer = LineWriter(stream or sys.stdout.buffer)
+    writer = LineWriter(stream or sys.stderr.buffer)
     render = _console() if console else to_json
     processors: list[Processor] = [
         structlog.processors.add_log_level,
@@ -164,7 +164,7 @@ def _take_standard_library(handler: logging.Handler, lowest: int) -> None:
 
 def _console() -> Render:
     renderer = structlog.dev.ConsoleRenderer(
-        colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback, timestamp_key="time"
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback, timestamp_key="time"
     )
 
     def render(event: Mapping[str, Any]) -> bytes:

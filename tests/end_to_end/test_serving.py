@@ -164,6 +164,16 @@ def test_a_check_finds_what_a_start_would(state_dir):
     assert "GET /careless: declares no access (add access=… to the handler)" in output
 
 
+def test_what_a_command_prints_is_not_mixed_with_what_is_logged(state_dir):
+    (state_dir / "plugins.toml").touch()
+    command = [str(Path(sys.executable).with_name("hexastar")), "database", "sql", "core"]
+    printed = subprocess.run(command, cwd=state_dir, capture_output=True, text=True, timeout=60, check=True)
+    lines = printed.stdout.splitlines()
+    assert lines[0] == "BEGIN;"
+    assert "[info" not in printed.stdout
+    assert "embedded PostgreSQL" in printed.stderr
+
+
 def test_core_is_dropped_last_and_refusals_are_one_line(state_dir):
     (state_dir / "plugins.toml").write_text('[plugins]\nenabled = ["verification"]\n', encoding="utf-8")
     assert hexastar(state_dir, "database", "upgrade")[0] == 0

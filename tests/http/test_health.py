@@ -111,6 +111,7 @@ async def test_without_a_required_dependency_it_is_a_problem(
     async with client as client:
         answer: httpx.Response = await client.get(path)
     assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) >= 1
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["code"] == code
     assert [fault["meta"]["check"] for fault in answer.json()["errors"]] == ["database"]
