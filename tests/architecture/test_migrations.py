@@ -1,11 +1,19 @@
 """Migrations and models agree, and every history goes down to nothing and up again."""
 
+import asyncio
+
 import pytest
 
 from core.composition import compose
-from core.migrations import Migrator
+from core.migrations import MIGRATION_LOCK, Migrator
 from core.testing.database import create_clone, drop_database
 from core.testing.migrated import environ_for_tests
+from tests.contracts.storage import eventually
+
+WAITING = """
+SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()
+"""
 
 
 @pytest.fixture
@@ -38,6 +46,20 @@ async def test_down_to_nothing_and_up_again(migrator):
     assert [status.current for status in await migrator.status()] == [None for _ in await migrator.status()]
     await migrator.upgrade(ignore)
     assert await migrator.differences() == {}
+
+
+async def test_while_another_migrates_a_migrator_waits_and_does_nothing(migrator):
+    steps = []
+    other = await migrator._storage.connect(application_name="test")
+    await other.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
+    waiting = asyncio.create_task(migrator.upgrade(steps.append))
+    try:
+        await eventually(lambda: other.fetchval(WAITING))
+        assert steps == []
+    finally:
+        await other.close()
+        await waiting
+    assert await migrator.is_current()
 
 
 async def test_a_drifted_table_is_told(migrator):

@@ -8,14 +8,14 @@ import pytest
 from litestar import Response, post
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency, Provide
-from litestar.params import JSONBody, MultipartBody
+from litestar.params import FromPath, FromQuery, JSONBody, MultipartBody
 from sqlalchemy import text
 
 from core.auth import Principal
 from core.clock import SystemClock, new_id
 from core.http.idempotency import prune_idempotency_keys
 from core.http.idempotent_steps import IdempotentSteps
-from core.http.problem_types import UNPROCESSABLE
+from core.http.problem_types import BAD_REQUEST, FORBIDDEN, RATE_LIMITED, UNPROCESSABLE
 from core.http.problems import Problem, ProblemType
 from core.jobs.declare import Tick
 from core.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -57,6 +57,14 @@ async def add_through_session(data: JSONBody[Note], uow: NamedDependency[UnitOfW
     return Response({"id": id_}, status_code=202, headers={"Location": f"/notes/{id_}"})
 
 
+@post("/api/v1/shelves/{shelf:str}/notes")
+async def shelve(
+    shelf: FromPath[str], data: JSONBody[Note], uow: NamedDependency[UnitOfWork], colour: FromQuery[str] = ""
+) -> dict[str, str]:
+    await write(uow, f"{shelf}-{colour}-{data.note}")
+    return {"shelf": shelf}
+
+
 @post("/api/v1/pure")
 async def untouched(data: JSONBody[Note], uow: NamedDependency[UnitOfWork]) -> dict[str, str]:
     return {"id": str(new_id())}
@@ -66,6 +74,15 @@ async def untouched(data: JSONBody[Note], uow: NamedDependency[UnitOfWork]) -> d
 async def refuse(data: JSONBody[Note], uow: NamedDependency[UnitOfWork]) -> None:
     await write(uow, str(new_id()))
     raise Problem(OUT_OF_STOCK, f"refused {new_id()}")
+
+
+REFUSALS = {str(kind.status): kind for kind in (BAD_REQUEST, FORBIDDEN, RATE_LIMITED)}
+
+
+@post("/api/v1/momentary")
+async def refuse_for_now(data: JSONBody[Note], uow: NamedDependency[UnitOfWork]) -> None:
+    await write(uow, str(new_id()))
+    raise Problem(REFUSALS[data.note])
 
 
 @post("/api/v1/faults")
@@ -99,7 +116,7 @@ class As:
 
 @pytest.fixture
 async def client(build_app: Any, client_of: Any, units: UnitOfWorkFactory) -> Any:
-    handlers = [add_note, add_through_session, untouched, refuse, fail, credential, upload]
+    handlers = [add_note, add_through_session, shelve, untouched, refuse, refuse_for_now, fail, credential, upload]
     app = build_app(*handlers, units=units, kinds=(OUT_OF_STOCK,), middleware=[As])
     async with client_of(app) as client:
         yield client
@@ -138,6 +155,17 @@ async def test_a_hundred_at_once_have_one_effect(client: Any, units: UnitOfWorkF
 async def test_another_body_under_the_key_is_refused(client: Any, units: UnitOfWorkFactory) -> None:
     await client.post("/api/v1/notes", json={"note": "a"}, headers=ALICE)
     other = await client.post("/api/v1/notes", json={"note": "b"}, headers=ALICE)
+    assert other.status_code == 422
+    assert other.json()["code"] == "idempotency_key_reused"
+    assert await effects(units) == 1
+
+
+@pytest.mark.parametrize("target", ["/api/v1/shelves/b/notes?colour=red", "/api/v1/shelves/a/notes?colour=blue"])
+async def test_another_path_or_query_under_the_key_is_refused(
+    client: Any, units: UnitOfWorkFactory, target: str
+) -> None:
+    await client.post("/api/v1/shelves/a/notes?colour=red", json={"note": "a"}, headers=ALICE)
+    other = await client.post(target, json={"note": "a"}, headers=ALICE)
     assert other.status_code == 422
     assert other.json()["code"] == "idempotency_key_reused"
     assert await effects(units) == 1
@@ -188,6 +216,15 @@ async def test_a_fault_of_form_is_not_kept(client: Any, units: UnitOfWorkFactory
     assert (wrong.status_code, right.status_code) == (400, 201)
 
 
+@pytest.mark.parametrize("status", REFUSALS)
+async def test_a_refusal_for_the_form_the_right_or_the_moment_is_not_kept(
+    client: Any, units: UnitOfWorkFactory, status: str
+) -> None:
+    answer = await client.post("/api/v1/momentary", json={"note": status}, headers=ALICE)
+    assert answer.status_code == int(status)
+    assert await kept(units) == 0
+
+
 async def test_an_answer_with_a_credential_is_never_kept(client: Any, units: UnitOfWorkFactory) -> None:
     first = await client.post("/api/v1/credentials", headers=ALICE)
     again = await client.post("/api/v1/credentials", headers=ALICE)
@@ -215,6 +252,17 @@ async def test_two_keys_are_refused(client: Any) -> None:
     headers = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
     answer = await client.post("/api/v1/notes", json={"note": "a"}, headers=headers)
     assert answer.json()["code"] == "invalid_idempotency_key"
+
+
+async def test_an_expired_key_is_free_again_before_it_is_pruned(client: Any, units: UnitOfWorkFactory) -> None:
+    await client.post("/api/v1/notes", json={"note": "a"}, headers=ALICE)
+    async with units() as uow:
+        await (await uow.connection()).execute("UPDATE core.idempotency_keys SET expires_at = now()")
+    fresh = await client.post("/api/v1/notes", json={"note": "b"}, headers=ALICE)
+    again = await client.post("/api/v1/notes", json={"note": "b"}, headers=ALICE)
+    assert fresh.status_code == 201
+    assert again.content == fresh.content
+    assert await effects(units) == 2
 
 
 async def test_expired_keys_are_pruned(client: Any, units: UnitOfWorkFactory) -> None:

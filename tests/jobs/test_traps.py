@@ -136,3 +136,24 @@ async def test_a_claim_that_the_server_forgot_in_a_crash_does_not_double_the_eff
         assert await shop.connection.fetchval(statements.MARK_DONE, lost.id, lost.attempts) is None
         await ledger.settle([Outcome(lost.id, lost.attempts, "done")])
     assert (await shop.row(job_id))["state"] == "queued"
+
+
+async def test_a_worker_waits_for_no_row_that_another_session_holds(shop: Workshop) -> None:
+    shop.use(nothing)
+    async with shop.ledger() as ledger:
+        await ledger.connection.execute("SET lock_timeout = '1s'")
+        for _ in range(3):
+            await shop.enqueue(nothing, Nothing())
+        done, lost = await ledger.claim({"shop": 2}, 2)
+        await ledger.settle([Outcome(done.id, done.attempts, "done")])
+        await shop.connection.execute("UPDATE core.jobs SET lease_until = now() WHERE state = 'running'")
+        async with shop.connection.transaction():
+            await shop.connection.execute("SELECT FROM core.jobs FOR UPDATE")
+            assert await ledger.claim({"shop": 9}, 9) == []
+            assert await ledger.rescue([]) == []
+            assert await ledger.prune(0, 0, 9) == 0
+            await ledger.extend([lost])
+            await ledger.park({})
+        assert len(await ledger.claim({"shop": 9}, 9)) == 1
+        assert [rescued[0] for rescued in await ledger.rescue([])] == [lost.id]
+        assert await ledger.prune(0, 0, 9) == 1
