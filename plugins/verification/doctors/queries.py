@@ -10,7 +10,9 @@ import msgspec
 from sqlalchemy import (
     ColumnElement,
     Numeric,
+    Table,
     Text,
+    UniqueConstraint,
     Uuid,
     bindparam,
     cast,
@@ -19,6 +21,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    inspect,
     or_,
     select,
 )
@@ -134,11 +137,24 @@ UPSERT_DOCTOR: Final = Command(
 
 
 def _insert_rows(section: type[Base]) -> Command[None]:
-    """Return the command that writes all rows of a section at once, whatever their number."""
+    """Return the command that writes all rows of a section at once, whatever their number.
+
+    They go in by their unique keys: registrations that contend for the same ones wait in one order and never for
+    each other.
+    """
     fields = [column(str(field.key), field.type) for field in _facts_of(section)]
     rows = func.jsonb_to_recordset(bindparam("rows", type_=JSONB)).table_valued(*fields, name="given")
-    source = select(bindparam("owner", type_=Uuid()), *rows.render_derived(with_types=True).c)
+    columns = rows.render_derived(with_types=True).c
+    keys = [columns[name] for name in _unique_fields(section) if name in columns]
+    source = select(bindparam("owner", type_=Uuid()), *columns).order_by(*keys)
     return Command(insert(section).from_select(["doctor_id", *(field.key for field in fields)], source))
+
+
+def _unique_fields(section: type[Base]) -> Iterator[str]:
+    table = inspect(section).local_table
+    if isinstance(table, Table):
+        unique = (constraint for constraint in table.constraints if isinstance(constraint, UniqueConstraint))
+        yield from (field.key for constraint in unique for field in constraint.columns)
 
 
 INSERT_ROWS: Final = {name: _insert_rows(section) for name, section in SECTIONS.items()}

@@ -131,6 +131,21 @@ async def test_of_twenty_parallel_registrations_one_wins(admin_client, bodies, c
     assert {response.json()["code"] for response in responses if response.status_code == 409} == {code}
 
 
+async def test_of_many_who_claim_the_same_certificates_in_different_orders_one_wins_and_none_is_deadlocked(
+    admin_client,
+):
+    certificates = [f"C-{number:02}" for number in range(20)]
+    bodies = [
+        student(*(record(certificate_number=name) for name in certificates[:: 1 if number % 2 else -1]),
+                student_id=f"S-{number}")
+        for number in range(8)
+    ]  # fmt: skip
+    responses = await asyncio.gather(*(admin_client.post(f"{ADMIN}/students", json=body) for body in bodies))
+    assert sorted(response.status_code for response in responses) == [201] + [409] * 7
+    refused = [response.json()["errors"][0]["pointer"] for response in responses if response.status_code == 409]
+    assert set(refused) <= {"/records/0/certificate_number", "/records/19/certificate_number"}
+
+
 @pytest.mark.parametrize(
     ("bad", "code", "pointer"),
     [

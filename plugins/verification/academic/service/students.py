@@ -51,7 +51,7 @@ async def register(uow: UnitOfWork, clock: Clock, data: StudentIn) -> StudentOut
     records = [Record(id=new_id(), **msgspec.structs.asdict(record)) for record in data.records]
     refuse_faults(faults(data.date_of_birth, records, clock.today()))
     await _insert(uow, ADD_STUDENT, "", msgspec.structs.asdict(student))
-    for index, record in enumerate(records):
+    for index, record in sorted(enumerate(records), key=_unique_keys):
         subjects = msgspec.to_builtins(record.subjects)
         row = {**msgspec.structs.asdict(record), "subjects": subjects, "student_seed_id": student.id}
         await _insert(uow, ADD_RECORD, f"/records/{index}", row)
@@ -59,6 +59,12 @@ async def register(uow: UnitOfWork, clock: Clock, data: StudentIn) -> StudentOut
         **msgspec.structs.asdict(student),
         records=[RecordOut.of(record) for record in records],
     )
+
+
+def _unique_keys(numbered: tuple[int, Record]) -> tuple[str, str, int, str, str]:
+    """Return what a record is written by, so that those who contend for the same keys wait in one order."""
+    _, record = numbered
+    return record.certificate_number or "", record.board, record.exam_year, record.level, record.roll_number
 
 
 async def _insert(uow: UnitOfWork, command: Command[None], at: str, row: Mapping[str, object]) -> None:
