@@ -9,6 +9,9 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
 
+collect_ignore = ["packages"]
+"""What comes from outside brings a configuration of its own; `end_to_end/test_outside_package.py` runs its tests."""
+
 skipped: list[str] = []
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 import httpx
 from litestar import Litestar
@@ -44,13 +45,16 @@ class RunningApplication:
 
 
 @asynccontextmanager
-async def running_application(path: str, environ: Mapping[str, str]) -> AsyncIterator[RunningApplication]:
+async def running_application(
+    path: str, environ: Mapping[str, str], fakes: Mapping[str, Any] | None = None
+) -> AsyncIterator[RunningApplication]:
     """Compose the configuration at `path`, overridden by `environ`, and run it with a settable clock and kept mail.
 
-    Jobs do not run by themselves: `worker.run_until_idle()` runs those that are due.
+    `fakes` serve ports in the place of their adapters. Jobs do not run by themselves: `worker.run_until_idle()` runs
+    those that are due.
     """
     clock, mail = SettableClock(), RecordingMail()
-    app = build_application(compose(path, environ), ports={"mail": mail}, clock=clock, works=False)
+    app = build_application(compose(path, environ), ports={"mail": mail, **(fakes or {})}, clock=clock, works=False)
     async with _within_one_task(app.lifespan()):
         worker = make_worker(app.state.services, signals=False)
         try:

@@ -2,7 +2,8 @@
 
 One embedded server a run, one template migrated once, a clone for each worker; tests commit for real, and all rows
 are deleted after each. Override `hexastar_environ` (session scope) to say what is composed, as environment variables
-would; `hexastar_config` names the file, by default the `plugins.toml` of the project's root.
+would; `hexastar_config` names the file, by default the `plugins.toml` of the project's root; `hexastar_fakes` hands in
+fakes that serve ports in the place of adapters. Needs pytest-asyncio; with pytest-xdist each worker has its own clone.
 """
 
 import tempfile
@@ -26,10 +27,23 @@ def hexastar_environ() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def hexastar_state(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+def hexastar_fakes() -> dict[str, Any]:
+    """Fakes that serve ports in the place of adapters, by the port's name; `mail` has one unless it is given here."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def hexastar_process(pytestconfig: pytest.Config) -> str:
+    """The name of this test process: pytest-xdist's for a worker, else `master`."""
+    name: str = getattr(pytestconfig, "workerinput", {}).get("workerid", "master")
+    return name
+
+
+@pytest.fixture(scope="session")
+def hexastar_state(tmp_path_factory: pytest.TempPathFactory, hexastar_process: str) -> Path:
     """The folder of this run's embedded server, shared by its worker processes."""
     base = tmp_path_factory.getbasetemp()
-    return (base if worker_id == "master" else base.parent) / "state"
+    return (base if hexastar_process == "master" else base.parent) / "state"
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +57,7 @@ async def postgres_server(hexastar_state: Path) -> AsyncIterator[Any]:
 
 @pytest.fixture(scope="session")
 async def database(
-    postgres_server: Any, hexastar_config: Path, hexastar_environ: dict[str, str], worker_id: str
+    postgres_server: Any, hexastar_config: Path, hexastar_environ: dict[str, str], hexastar_process: str
 ) -> AsyncIterator[Any]:
     """DSN of this worker's database, a Secret: a clone of the migrated template."""
     from core.testing.database import create_clone, create_template, drop_database
@@ -51,21 +65,25 @@ async def database(
 
     template = template_name(hexastar_config, hexastar_environ)
     await create_template(postgres_server, template, lambda dsn: migrate(dsn, hexastar_config, hexastar_environ))
-    name = f"{template}_{worker_id}"
+    name = f"{template}_{hexastar_process}"
     yield await create_clone(postgres_server, template, name)
     await drop_database(postgres_server, name)
 
 
 @pytest.fixture(scope="session")
 async def running(
-    database: Any, hexastar_config: Path, hexastar_environ: dict[str, str], hexastar_state: Path
+    database: Any,
+    hexastar_config: Path,
+    hexastar_environ: dict[str, str],
+    hexastar_fakes: dict[str, Any],
+    hexastar_state: Path,
 ) -> AsyncIterator[Any]:
     """The running application of this worker, a `core.testing.application.RunningApplication`; rows stay."""
     from core.testing.application import running_application
     from core.testing.migrated import environ_for_tests
 
     environ = environ_for_tests(database, hexastar_environ, hexastar_state)
-    async with running_application(str(hexastar_config), environ) as running:
+    async with running_application(str(hexastar_config), environ, hexastar_fakes) as running:
         yield running
 
 
@@ -138,6 +156,12 @@ def clock(application: Any) -> Any:
 def mail(application: Any) -> Any:
     """The application's mail system, which keeps `messages` and fails when told to."""
     return application.mail
+
+
+@pytest.fixture
+def worker(application: Any) -> Any:
+    """The application's worker, a `core.jobs.worker.Worker`; it runs nothing until told to."""
+    return application.worker
 
 
 @pytest.fixture

@@ -60,3 +60,23 @@ def test_off_there_is_nothing_of_it(installed, state_dir):
         check=True,
     )
     assert "off      guestbook (hexastar_guestbook)" in listed.stdout
+
+
+@pytest.mark.parametrize("options", [["-p", "no:xdist"], ["--numprocesses", "2"]], ids=["plain", "in parallel"])
+def test_its_own_tests_run_with_the_kit(installed, tmp_path, options):
+    folder = tmp_path / "guestbook"
+    subprocess.run(["cp", "-r", PACKAGE, folder], check=True)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        f"--basetemp={tmp_path / 'base'}",
+        *options,
+    ]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    ran = subprocess.run(command, cwd=folder, env=environ | installed, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "3 passed" in ran.stdout
