@@ -546,6 +546,17 @@ class StorageContract:
         assert [result for result in results if result != 0] == [results[3]]
         assert isinstance(results[3], asyncio.CancelledError)
 
+    async def test_a_connection_handed_to_one_who_is_leaving_serves_the_next(self, small: Storage) -> None:
+        transaction = small.transaction()
+        await transaction.fetch_one(COUNT)
+        leaving, staying = (asyncio.ensure_future(small.fetch_one(COUNT)) for _ in range(2))
+        await asyncio.sleep(0)
+        await transaction.rollback()
+        leaving.cancel()
+        assert await staying == 0
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+
     async def test_a_closed_storage_is_unavailable(self, open_storage: OpenStorage, admin: Connection) -> None:
         async with open_storage() as storage:
             assert await storage.fetch_one(COUNT) == 0

@@ -10,6 +10,7 @@ from litestar.params import FromPath, JSONBody
 
 from core.auth import PUBLIC
 from core.config import HttpSettings
+from core.http.body_limits import BodyDeadlines, within_deadlines
 from core.http.guard import HttpGuard
 from core.http.headers import cors
 
@@ -118,13 +119,31 @@ class Trickle(httpx.AsyncByteStream):
 
 
 @pytest.mark.parametrize("settings", [{"body_chunk_timeout": 0.05}, {"body_timeout": 0.05}])
-async def test_a_body_that_stalls_is_cut_off(build_app: Any, client_of: Any, settings: Any) -> None:
-    async with client_for(build_app, client_of, **settings) as client:
-        headers = {"Content-Type": "application/json", "Content-Length": "100"}
+@pytest.mark.parametrize("framing", [{"Content-Length": "100"}, {"Transfer-Encoding": "chunked"}])
+async def test_a_body_that_stalls_is_cut_off_by_whichever_deadline_comes_first(
+    build_app: Any, client_of: Any, settings: Any, framing: Any
+) -> None:
+    async with asyncio.timeout(10), client_for(build_app, client_of, **settings) as client:
+        headers = {"Content-Type": "application/json", **framing}
         answer = await client.post("/api/v1/things", content=Trickle(b'{"a":'), headers=headers)
     assert answer.status_code == 408
     assert answer.json()["code"] == "request_timeout"
     assert answer.headers["Connection"] == "close"
+
+
+async def test_bytes_that_have_arrived_buy_time_for_the_rest() -> None:
+    chunks = iter([(b"x" * 100, True), (b"end", False)])
+
+    async def receive() -> Any:
+        body, more = next(chunks)
+        if not more:
+            await asyncio.sleep(0)  # long enough for a deadline that has passed
+            await asyncio.sleep(0)
+        return {"type": "http.request", "body": body, "more_body": more}
+
+    timed = within_deadlines(receive, BodyDeadlines(chunk=60.0, total=0.0, minimum_rate=1))
+    await timed()
+    assert (await timed())["body"] == b"end"
 
 
 ORIGIN = "https://app.example.com"

@@ -72,3 +72,21 @@ async def test_an_outage_is_lived_through_with_one_line_at_each_end(shop: Worksh
     assert {(await shop.row(one))["attempts"] for one in (outlasting, waiting)} == {1}
     events = [record["event"] for record in logs if record.get("what") == "the queue"]
     assert events == ["connection lost, reconnecting", "connection is back"]
+
+
+async def test_an_outcome_that_falls_into_an_outage_is_written_down_after_it(shop: Workshop) -> None:
+    killer = await shop.storage.connect(application_name="killer")
+
+    @job("shop.cut")
+    async def cut(payload: Nothing) -> None:
+        del payload
+        await killer.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'hexastar worker'"
+        )
+
+    shop.use(cut)
+    job_id = await shop.enqueue(cut, Nothing())
+    async with shop.working():
+        await shop.in_state("done")
+    await killer.close()
+    assert (await shop.row(job_id))["attempts"] == 1

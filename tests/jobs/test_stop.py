@@ -3,9 +3,12 @@
 import asyncio
 
 import msgspec
+import pytest
 from structlog.typing import EventDict
 
 from core.jobs.declare import JobAttempt, job
+from core.jobs.keeper import Keeper, give_back
+from core.jobs.lanes import Lanes
 from core.unit_of_work import UnitOfWork
 from tests.jobs.workshop import Workshop, note, until
 
@@ -96,3 +99,35 @@ async def test_a_stop_before_the_start_is_not_lost(shop: Workshop) -> None:
 async def test_an_idle_worker_stops_at_once_whatever_its_grace(shop: Workshop) -> None:
     async with shop.working(grace=3600):
         await asyncio.sleep(0)
+
+
+async def test_a_claim_handed_to_a_slot_that_is_leaving_goes_to_the_next_one_uncounted(shop: Workshop) -> None:
+    class Handing(Lanes):
+        """Cancels the waiting slot in the very moment in which it is handed a claim."""
+
+        def enter(self, lane: str) -> None:
+            super().enter(lane)
+            asyncio.get_running_loop().call_soon(leaving.cancel)
+
+    @job("shop.idle")
+    async def idle(payload: Nothing) -> None:
+        del payload
+
+    shop.use(idle)
+    job_id = await shop.enqueue(idle, Nothing())
+    keeper = Keeper(shop.storage, shop.outbox.jobs, Handing(shop.jobs, 1), 30.0)
+    running = asyncio.create_task(keeper.run())
+    leaving = asyncio.create_task(keeper.next())
+    try:
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        async with asyncio.timeout(5):
+            claim = await keeper.next()
+        assert claim is not None
+        keeper.settle(claim, give_back(claim))
+    finally:
+        keeper.close()
+        keeper.abandon()
+        await running
+    assert (claim.id, claim.number) == (job_id, 1)
+    assert (await shop.states()) == {"queued": 1}

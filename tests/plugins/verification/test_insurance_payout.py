@@ -7,6 +7,12 @@ from typing import Any
 import httpx
 import pytest
 
+from core.auth import ADMIN
+from core.clock import SystemClock
+from core.unit_of_work import UnitOfWorkFactory
+from plugins.verification.insurance.schemas.payout import PayoutIn
+from plugins.verification.insurance.service import payout
+
 REGISTER = "/api/v1/insurance/admin/payout-request"
 PROCESS = "/api/v1/insurance/payout/process"
 
@@ -82,9 +88,11 @@ async def test_figures_beside_a_reference_are_never_stored(admin_client: httpx.A
     assert (answer.status_code, answer.json()["code"]) == (409, "inputs_differ")
 
 
-async def test_one_payout_processed_at_once_by_many_is_paid_once(admin_client: httpx.AsyncClient) -> None:
-    await admin_client.post(REGISTER, json=figures(claim_reference="CLM-1"))
-    answers = await asyncio.gather(*(admin_client.post(PROCESS, json={"claim_reference": "CLM-1"}) for _ in range(10)))
+@pytest.mark.parametrize("way", ["claim_reference", "payout_request_id"])
+async def test_one_payout_processed_at_once_by_many_is_paid_once(admin_client: httpx.AsyncClient, way: str) -> None:
+    registered = (await admin_client.post(REGISTER, json=figures(claim_reference="CLM-1"))).json()
+    named = {"claim_reference": "CLM-1", "payout_request_id": registered["id"]}
+    answers = await asyncio.gather(*(admin_client.post(PROCESS, json={way: named[way]}) for _ in range(10)))
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.content for answer in answers}) == 1
 
@@ -135,6 +143,24 @@ async def test_a_claim_under_review_is_paid_what_was_approved_and_no_more(
         assert answer.status_code == 200
     else:
         assert (answer.status_code, answer.json()["code"]) == (409, "review_not_approved")
+
+
+async def test_a_review_stands_still_while_its_claim_is_paid(
+    admin_client: httpx.AsyncClient, units: UnitOfWorkFactory
+) -> None:
+    review = {"claim_reference": "CLM-1", "claim_amount": "1000", "submitted_by": "sam", "assigned_to": "rita"}
+    begun = review | {"workflow_state": {"state": "assigned"}}
+    await admin_client.post("/api/v1/insurance/admin/reviewer-request", json=begun)
+    await admin_client.post(REGISTER, json=figures(claim_reference="CLM-1"))
+    for action in ("start", "approve"):
+        step = {"claim_reference": "CLM-1", "action": action, "actor": {"id": "rita", "role": "reviewer"}}
+        assert (await admin_client.post("/api/v1/insurance/claims/review", json=step)).status_code == 200
+    async with units() as paying:
+        await payout.process(paying, SystemClock(), ADMIN, PayoutIn(claim_reference="CLM-1"))
+        async with units() as changing:
+            connection = await changing.connection()
+            held = await connection.fetch("SELECT FROM verification.reviewer_requests FOR UPDATE SKIP LOCKED")
+    assert held == []
 
 
 @pytest.mark.parametrize(
