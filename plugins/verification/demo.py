@@ -24,7 +24,7 @@ SEEDS: Final[tuple[Seed, ...]] = (seed_doctors, seed_academic, seed_insurance)
 
 @click.command("seed-demo")
 def seed_demo() -> None:
-    """Register demonstration data; a second run changes nothing but what was edited since."""
+    """Register demonstration data; a second run brings the doctors up to the day and leaves the rest as it is."""
     with_services(seed_all)
 
 

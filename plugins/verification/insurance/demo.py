@@ -10,7 +10,7 @@ from core.unit_of_work import UnitOfWork
 from plugins.verification.insurance.queries import review as review_queries
 from plugins.verification.insurance.rules.review import Action, Authority, Role
 from plugins.verification.insurance.schemas.enrichment import EnrichmentRegistration, MappedTermIn
-from plugins.verification.insurance.schemas.payout import PayoutRegistration
+from plugins.verification.insurance.schemas.payout import PayoutIn, PayoutRegistration
 from plugins.verification.insurance.schemas.review import ActorIn, ReviewActionIn, ReviewRegistration
 from plugins.verification.insurance.service import enrichment, payout, review
 
@@ -32,6 +32,7 @@ _PATHS: Final[tuple[Steps, ...]] = (
     (("withdraw", "submitter"),),
     (*_BEGUN, ("reject", "supervisor"), ("close", "supervisor")),
 )
+_APPROVED: Final = frozenset({"approve", "approve_partial"})
 _PEOPLE: Final[dict[Role, str]] = {
     "submitter": "demo-hospital",
     "reviewer": "demo-reviewer",
@@ -51,8 +52,11 @@ async def seed(uow: UnitOfWork, clock: Clock) -> str:
         return "insurance: the demonstration claims are there already"
     for number in range(CLAIMS):
         await _register(uow, clock, number)
-        for action, role in _PATHS[number % len(_PATHS)]:
+        path = _PATHS[number % len(_PATHS)]
+        for action, role in path:
             await review.act(uow, clock, DEMO, Authority(), _step(number, action, role))
+        if path and path[-1][0] in _APPROVED:
+            await payout.process(uow, clock, DEMO, PayoutIn(claim_reference=_reference(number)))
     return f"insurance: {CLAIMS} claims with diagnosis, review and payout"
 
 
@@ -70,7 +74,7 @@ async def _register(uow: UnitOfWork, clock: Clock, number: int) -> None:
     await review.register(uow, clock, DEMO, request)
     figures = PayoutRegistration(
         claim_reference=reference,
-        approved_amount=amount,  # type: ignore[arg-type]
+        approved_amount=_approved(number),  # type: ignore[arg-type]
         deductible=Decimal(200),  # type: ignore[arg-type]
         policy_limit=Decimal(20_000),  # type: ignore[arg-type]
         policy_number=f"DEMO-{number % 10}",
@@ -86,7 +90,7 @@ def _step(number: int, action: Action, role: Role) -> ReviewActionIn:
         action=action,
         actor=ActorIn(_PEOPLE[role], role),
         assignee=_PEOPLE["reviewer"] if action == "assign" else None,
-        approved_amount=_amount(number) / 2 if partly else None,  # type: ignore[arg-type]
+        approved_amount=_approved(number) if partly else None,  # type: ignore[arg-type]
         reason_code="frequency_failure" if partly else "no_coverage" if action == "reject" else None,
         comment="part of the demonstration",
     )
@@ -98,3 +102,8 @@ def _reference(number: int) -> str:
 
 def _amount(number: int) -> Decimal:
     return Decimal(100 + 250 * (number % 40))
+
+
+def _approved(number: int) -> Decimal:
+    partly = ("approve_partial", "supervisor") in _PATHS[number % len(_PATHS)]
+    return _amount(number) / 2 if partly else _amount(number)

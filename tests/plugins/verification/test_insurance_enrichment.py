@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from core.unit_of_work import UnitOfWorkFactory
+from plugins.verification.insurance.rules.enrichment import MOST_COMPARED
 from plugins.verification.insurance.service import icd
 
 REGISTER = "/api/v1/insurance/admin/medical-enrichment"
@@ -120,9 +121,13 @@ async def test_a_synonym_of_the_list_finds_its_code(admin_client: httpx.AsyncCli
 
 
 async def test_only_so_many_clauses_are_compared_by_similarity(admin_client: httpx.AsyncClient, codes: None) -> None:
-    clauses = ",".join([*(f"nothing{number}" for number in range(25)), "essential hypertension primary"])
-    answer = await admin_client.post(ENRICH, json={"diagnosis": clauses, "hospital_name": "A"})
-    assert (answer.json()["outcome"], len(answer.json()["unmatched_terms"])) == ("none", 26)
+    for before, outcome, unmatched in (
+        (MOST_COMPARED - 1, "partial", MOST_COMPARED - 1),
+        (MOST_COMPARED, "none", MOST_COMPARED + 1),
+    ):
+        clauses = ",".join([*(f"nothing{number}" for number in range(before)), "essential hypertension primary"])
+        answer = (await admin_client.post(ENRICH, json={"diagnosis": clauses, "hospital_name": "A"})).json()
+        assert (answer["outcome"], len(answer["unmatched_terms"])) == (outcome, unmatched)
 
 
 async def test_a_registered_diagnosis_is_found_by_id_and_by_reference(admin_client: httpx.AsyncClient) -> None:

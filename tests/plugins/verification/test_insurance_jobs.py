@@ -1,6 +1,7 @@
 """The jobs and the command of insurance claims run as declared, and demonstration claims can be told apart by state."""
 
 import asyncio
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,14 @@ async def test_demonstration_claims_stand_on_every_branch_and_are_registered_onc
     found = await rows(units, "SELECT state, count(*) FROM verification.reviewer_requests GROUP BY state")
     assert sum(count for _, count in found) == demo.CLAIMS
     assert len(found) == 10
+    paid = await rows(units, "SELECT status, count(*) FROM verification.payout_requests GROUP BY status")
+    assert {status for status, _ in paid} == {"pending", "paid", "zero_paid"}
+    assert sum(count for status, count in paid if status != "pending") == 30
+    (most,) = await rows(
+        units, "SELECT max(paid) FROM (SELECT sum(payout_amount) AS paid FROM verification.payout_requests"
+        " GROUP BY policy_number) AS policies",
+    )  # fmt: skip
+    assert most == (Decimal("20000.00"),)
 
 
 async def test_the_command_loads_a_list_shows_how_far_it_is_and_refuses_another_file(

@@ -12,7 +12,7 @@ from core.auth import Principal
 from core.http.problems import Problem
 from core.testing.fakes import SettableClock
 from core.unit_of_work import UnitOfWorkFactory
-from plugins.verification.insurance.rules.review import Authority
+from plugins.verification.insurance.rules.review import PRIORITIES, Authority
 from plugins.verification.insurance.schemas.review import ActorIn, ReviewActionIn
 from plugins.verification.insurance.service import deadlines, review
 
@@ -269,6 +269,7 @@ async def test_a_review_whose_time_is_up_is_raised_once(
 ) -> None:
     await admin_client.post(REGISTER, json=claim(due_at="2026-05-01T12:00:00Z", priority="urgent"))
     await admin_client.post(REGISTER, json=claim(claim_reference="CLM-2", due_at="2026-05-02T12:00:00Z"))
+    await admin_client.post(REGISTER, json=claim(claim_reference="CLM-3", due_at="2026-05-01T12:00:00Z"))
     clock.set(datetime(2026, 5, 1, 13, tzinfo=UTC))
     for _ in range(2):
         async with units() as uow:
@@ -278,6 +279,12 @@ async def test_a_review_whose_time_is_up_is_raised_once(
     assert (body["priority"], body["version"]) == ("urgent", 3)
     other = (await admin_client.post(ACT, json=ASSIGN | {"claim_reference": "CLM-2"})).json()
     assert (other["priority"], other["version"]) == ("normal", 2)
+    async with units() as uow:
+        raised = await (await uow.connection()).fetchrow(
+            "SELECT priority, version, workflow_state FROM verification.reviewer_requests"
+            " WHERE claim_reference = 'CLM-3'"
+        )
+    assert tuple(raised or ()) == (PRIORITIES.index("high"), 2, {"state": "submitted", "version": 2})
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])

@@ -6,7 +6,8 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import literal_column as sql
 
 from plugins.verification.insurance.rules.review import State
 from plugins.verification.insurance.tables import PayoutRequest, ReviewerTransition
@@ -133,5 +134,10 @@ OVERDUE: Final = Query(
 BREACH: Final = Command(
     update(Review)
     .where(Review.id == bindparam("review_id"))
-    .values(version=Review.version + 1, priority=bindparam("new_priority"), sla_breached_at=bindparam("now"))
+    .values(
+        version=Review.version + 1,
+        priority=bindparam("new_priority"),
+        sla_breached_at=bindparam("now"),
+        workflow_state=Review.workflow_state.op("||")(func.jsonb_build_object(sql("'version'"), Review.version + 1)),
+    )
 )

@@ -22,7 +22,7 @@ Outcome = Literal["complete", "partial", "none"]
 
 SYNONYM_CONFIDENCE: Final = 0.95
 UNLISTED_CONFIDENCE: Final = 0.8
-MOST_COMPARED: Final = 25
+MOST_COMPARED: Final = 10
 """How many clauses of one diagnosis are compared by similarity, the costly way; the others stay unmatched."""
 
 _HARD_BREAK: Final = re.compile(r"[;\r\n]+")
