@@ -18,6 +18,7 @@ from core.authentication import AuthenticationMiddleware
 from core.cli import CommandLine
 from core.clock import Clock, SystemClock
 from core.composition import Composition
+from core.containment import contain
 from core.description import describe, health_checks
 from core.faults import ConfigurationError, ConfigurationFault
 from core.http.admission import admit
@@ -83,7 +84,7 @@ def build_application(
     app = Application(
         route_handlers=_routers(composition),
         dependencies=_dependencies(services, composition),
-        middleware=[AuthenticationMiddleware({kind: make(services) for kind, make in makers.items()})],
+        middleware=[contain, AuthenticationMiddleware({kind: make(services) for kind, make in makers.items()})],
         exception_handlers=problem_handlers(registry),
         request_class=StrictRequest,
         response_class=RecordedResponse,

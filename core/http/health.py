@@ -15,6 +15,7 @@ from litestar import Litestar, Request, get
 from litestar.handlers import HTTPRouteHandler
 
 from core.auth import PUBLIC
+from core.containment import contained
 from core.http.problem_types import NOT_READY
 from core.http.problems import Fault, Problem, ProblemType
 from core.http.remembered import Remembered
@@ -123,7 +124,8 @@ class Health:
         """Put a question; log where its answer begins to fail and where it comes again."""
         try:
             async with asyncio.timeout(self._check_seconds):
-                answer = await question(self._services)
+                with contained():
+                    answer = await question(self._services)
         except Exception as exc:
             if name not in self._silent:
                 self._silent.add(name)

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 import msgspec
 import structlog
 
+from core.containment import contained
 from core.jobs.declare import Discard, Job, JobAttempt, LeaseLostError, Retry, Unit
 from core.jobs.ledger import Claim, Outcome, mark_done
 from core.telemetry import names
@@ -100,7 +101,7 @@ class Runner:
         started = perf_counter()
         failure: Exception | None = None
         try:
-            with self._tracing.processing(claim.name, _carrier(claim), _attributes(claim, activity)):
+            with self._tracing.processing(claim.name, _carrier(claim), _attributes(claim, activity)), contained():
                 await bound.attempt(claim)
         except Exception as error:  # noqa: BLE001 - any failure of a job is an outcome
             failure = error

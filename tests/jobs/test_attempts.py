@@ -27,6 +27,10 @@ async def obey(payload: Wish, uow: UnitOfWork, attempt: JobAttempt) -> None:
             raise Discard("never mind")
         case "hang":
             await asyncio.Event().wait()
+        case "exit":
+            raise SystemExit(3)
+        case "stray":
+            raise asyncio.CancelledError
 
 
 @job("shop.steps", stepwise=True, backoff=(0,), attempts=2)
@@ -50,6 +54,8 @@ async def steps(payload: Wish, units: UnitOfWorkFactory, attempt: JobAttempt) ->
         ("retry", "queued", 7, "Retry: the job asked to be tried again", []),
         ("discard", "dead", None, "Discard: never mind", []),
         ("hang", "queued", 60, "TimeoutError: the job ran into its deadline of 0.2 s", []),
+        ("exit", "queued", 60, "StrayError: it tried to exit the process with 3", []),
+        ("stray", "queued", 60, "StrayError: it awaited something that was cancelled", []),
     ],
 )
 async def test_the_end_of_an_attempt_decides_what_follows(
