@@ -155,6 +155,15 @@ async def test_a_wrong_password_is_unavailable_and_not_told(tmp_path: Path) -> N
     assert "donkey" not in str(failed.value)
 
 
+async def test_where_a_server_wants_a_password_that_is_not_set_the_message_may_be_tried_again(tmp_path: Path) -> None:
+    with smtp_peer(tmp_path, tls="starttls", auth=True) as peer:
+        nameless = msgspec.structs.replace(secured(peer, "starttls", PASSWORD), username="")
+        async with smtp.open(nameless) as mail:
+            with pytest.raises(Unavailable):
+                await mail.send(LETTER)
+        assert peer.received() == []
+
+
 async def test_a_certificate_that_is_not_trusted_is_unavailable(tmp_path: Path) -> None:
     with smtp_peer(tmp_path, tls="starttls", auth=True) as peer:
         distrustful = msgspec.structs.replace(secured(peer, "starttls", PASSWORD), certificate_authority="")
