@@ -206,8 +206,8 @@ def test_production_demands_keys_and_refuses_any_origin(tmp_path):
     assert "http.cors_origins: '*' is refused" in message
 
 
-def test_production_refuses_a_short_secret(tmp_path):
-    message = report(write(tmp_path, 'profile = "production"\nsecret_key = "short"\nadmin_key = "k"'))
+def test_production_refuses_a_secret_of_less_than_32_characters(tmp_path):
+    message = report(write(tmp_path, f'profile = "production"\nsecret_key = "{"s" * 31}"\nadmin_key = "k"'))
     assert "secret_key: is shorter than 32 characters" in message
 
 
