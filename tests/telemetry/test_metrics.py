@@ -56,12 +56,18 @@ def test_two_applications_in_one_process_count_by_themselves() -> None:
     assert value(second, "app_build_info", version="2") == 1
 
 
-async def test_a_blocked_event_loop_is_noticed() -> None:
+async def test_how_long_the_event_loop_was_blocked_is_measured() -> None:
     metrics = Metrics()
+    loop = asyncio.get_running_loop()
     watch = asyncio.create_task(metrics.watch_loop(interval=0.001))
+    await asyncio.sleep(0)
+    released = loop.time() + 0.03
+    while loop.time() < released:
+        continue
     async with asyncio.timeout(5):
         while not value(metrics, "app_event_loop_lag_seconds_count"):  # noqa: ASYNC110 - a number cannot be awaited
             await asyncio.sleep(0)
+    assert (value(metrics, "app_event_loop_lag_seconds_sum") or 0) > 0.02
     watch.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await watch

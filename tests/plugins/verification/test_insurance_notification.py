@@ -13,6 +13,7 @@ from core.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from plugins.verification.insurance.service import deadlines, delivery, dispatch
 from plugins.verification.insurance.settings import InsuranceSettings
 from ports.errors import OutcomeUnknown, Rejected, Unavailable
+from ports.mail import Message
 
 REGISTER = "/api/v1/insurance/admin/notification"
 SEND = "/api/v1/insurance/notification/send"
@@ -222,6 +223,23 @@ async def test_the_dispatcher_gives_up_on_what_was_lost_while_being_sent(
     clock.advance(delivery.LEASE + timedelta(seconds=1))
     async with units() as uow:
         await dispatch.dispatch_due(uow, clock)
+    assert await status_of(units) == ("uncertain", 1, "interrupted")
+
+
+async def test_an_attempt_that_comes_back_after_it_was_given_up_changes_nothing(
+    admin_client: httpx.AsyncClient, units: UnitOfWorkFactory, clock: SettableClock
+) -> None:
+    class Late(RecordingMail):
+        """Takes so long that the notification is given up meanwhile."""
+
+        async def send(self, message: Message) -> None:
+            clock.advance(delivery.LEASE + timedelta(seconds=1))
+            await _dispatch(units, clock)
+            await super().send(message)
+
+    clock.set(NOW)
+    sent = (await admin_client.post(SEND, json=notice())).json()
+    await delivery.deliver(units, Late(), clock, sent["notification_id"])
     assert await status_of(units) == ("uncertain", 1, "interrupted")
 
 
