@@ -13,14 +13,14 @@ from litestar.openapi.plugins import JsonRenderPlugin, ScalarRenderPlugin, Swagg
 from litestar.template.config import TemplateConfig
 from litestar.types import ASGIApp, ControllerRouterHandler
 
-from core.auth import PUBLIC
+from core.auth import PUBLIC, Access, Authenticator
 from core.authentication import AuthenticationMiddleware
 from core.cli import CommandLine
 from core.clock import Clock, SystemClock
 from core.composition import Composition
 from core.containment import contain
 from core.description import describe, health_checks
-from core.faults import ConfigurationError, ConfigurationFault
+from core.faults import ConfigurationError, ConfigurationFault, one_line
 from core.http.admission import admit
 from core.http.body import StrictRequest
 from core.http.dependencies import Service, hand_out_services
@@ -81,25 +81,32 @@ def build_application(
     services = Services(config, clock or SystemClock(), _settings(composition), version=VERSION)
     registry = ProblemRegistry(composition.declarations.problems)
     makers = composition.declarations.authenticators
-    app = Application(
-        route_handlers=_routers(composition),
-        dependencies=_dependencies(services, composition),
-        middleware=[contain, AuthenticationMiddleware({kind: make(services) for kind, make in makers.items()})],
-        exception_handlers=problem_handlers(registry),
-        request_class=StrictRequest,
-        response_class=RecordedResponse,
-        before_request=admit,
-        after_request=recordable,
-        type_decoders=PARAMETER_DECODERS,
-        cors_config=cors(config.http.cors_origins),
-        request_max_body_size=config.http.max_body,
-        openapi_config=_documentation(composition),
-        template_config=TemplateConfig(instance=_templates(composition)),
-        logging_config=None,
-        lifespan=[_lifespan(services, composition, ports or {}, works=works)],
-        on_startup=[mark_started],
-        plugins=[CommandLine(composition), *DOCUMENT_PLUGINS],
-    )
+    dependencies = _dependencies(services, composition)
+    try:
+        app = Application(
+            route_handlers=_routers(composition),
+            dependencies=dependencies,
+            middleware=[contain, AuthenticationMiddleware(_authenticators(services, composition))],
+            exception_handlers=problem_handlers(registry),
+            request_class=StrictRequest,
+            response_class=RecordedResponse,
+            before_request=admit,
+            after_request=recordable,
+            type_decoders=PARAMETER_DECODERS,
+            cors_config=cors(config.http.cors_origins),
+            request_max_body_size=config.http.max_body,
+            openapi_config=_documentation(composition),
+            template_config=TemplateConfig(instance=_templates(composition)),
+            logging_config=None,
+            lifespan=[_lifespan(services, composition, ports or {}, works=works)],
+            on_startup=[mark_started],
+            plugins=[CommandLine(composition), *DOCUMENT_PLUGINS],
+        )
+    except ConfigurationError:
+        raise
+    except Exception:
+        _blame(composition, dependencies)
+        raise
     _check_routes(app, config.source)
     ParameterRules(app)
     unite_methods(app)
@@ -205,13 +212,40 @@ def _working(services: Services) -> AbstractAsyncContextManager[None]:
     return working(services)
 
 
+def _authenticators(services: Services, composition: Composition) -> dict[str, Authenticator]:
+    authenticators, faults = {}, []
+    for kind, make in composition.declarations.authenticators.items():
+        try:
+            authenticators[kind] = make(services)
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises is that plugin's fault
+            message = f"the authenticator of this credential kind cannot be made: {one_line(error)}"
+            faults.append(ConfigurationFault(composition.config.source, kind, message))
+    if faults:
+        raise ConfigurationError(faults)
+    return authenticators
+
+
+def _blame(composition: Composition, dependencies: dict[str, Provide]) -> None:
+    """Raise ConfigurationError in the name of each plugin whose routes cannot be served."""
+    faults = []
+    for plugin, handlers in composition.declarations.routes:
+        if plugin.name != "core":
+            try:
+                Litestar(route_handlers=[_router(plugin, handlers)], dependencies=dependencies, openapi_config=None)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with a plugin's routes is its fault
+                message = f"its routes cannot be served: {one_line(error)}"
+                faults.append(ConfigurationFault(composition.config.source, f"plugins.{plugin.name}", message))
+    if faults:
+        raise ConfigurationError(faults)
+
+
 def _check_routes(app: Litestar, source: str) -> None:
     """Refuse routes that declare no access, and layers that replace what every request has to pass."""
     faults = []
     for route in app.routes:
         for method, (handler, _) in getattr(route, "route_handler_map", {}).items():
             name = f"{method} {route.path}"
-            if method != HttpMethod.OPTIONS and "access" not in handler.opt:
+            if method != HttpMethod.OPTIONS and not isinstance(handler.opt.get("access"), Access):
                 hint = "add access=… to the handler"
                 faults.append(ConfigurationFault(source, name, "declares no access", hint))
             is_litestars_own = method == HttpMethod.OPTIONS and not handler.include_in_schema

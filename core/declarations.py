@@ -1,5 +1,6 @@
 """Everything that the plugins declare, collected once at start, checked against one another, and frozen."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -21,7 +22,7 @@ from core.injection import Services, unknown_names
 from core.jobs.declare import Job
 from core.jobs.faults import declaration_faults
 from core.migrations import History
-from core.plugins import Plugin, PluginSet
+from core.plugins import NAME, Plugin, PluginSet
 
 AuthenticatorMaker = Callable[[Services], Authenticator]
 Lifespan = Callable[[Services], AbstractAsyncContextManager[None]]
@@ -40,6 +41,10 @@ class Declarations(msgspec.Struct, frozen=True, kw_only=True):
     authenticators: dict[str, AuthenticatorMaker]
     lifespans: Sequence[tuple[Plugin, Lifespan]]
     problems: Sequence[ProblemType]
+
+
+PARAMETER: Final = re.compile(r"\{[^{}:]*:")
+"""The beginning of a path parameter, up to its type."""
 
 
 class Collector:
@@ -118,11 +123,11 @@ class Collector:
 
 
 def routes_of(handlers: Sequence[ControllerRouterHandler]) -> Iterator[str]:
-    """Yield method and path of every HTTP route among `handlers`."""
+    """Yield method and path of every HTTP route among `handlers`; what a parameter is called makes no other path."""
     for route in Router(path="/", route_handlers=list(handlers)).routes:
         for method in getattr(route, "methods", ()):
             if method != HttpMethod.OPTIONS:
-                yield f"{method} {route.path}"
+                yield f"{method} {PARAMETER.sub('{', route.path)}"
 
 
 def _require_routes(_plugin: Plugin, handlers: Sequence[ControllerRouterHandler]) -> None:
@@ -130,14 +135,59 @@ def _require_routes(_plugin: Plugin, handlers: Sequence[ControllerRouterHandler]
 
 
 def _require_history(plugin: Plugin, folder: Path) -> None:
-    if not folder.is_dir():
-        raise NotADirectoryError(f"there is no folder {folder}")
+    _require_folder(plugin, folder)
     History(plugin.name, plugin.name, folder).head()
 
+
+def _require_schema(_plugin: Plugin, schema: str) -> None:
+    if not NAME.fullmatch(schema):
+        raise ValueError(f"{schema!r} is no name for a schema")
+
+
+def _require_folder(_plugin: Plugin, folder: Path) -> None:
+    if not folder.is_dir():
+        raise NotADirectoryError(f"there is no folder {folder}")
+
+
+def _require_jobs(plugin: Plugin, jobs: Sequence[Job[Any]]) -> None:
+    for job in jobs:
+        declaration_faults(job, plugin.name)  # raises where an argument has another type altogether
+
+
+def _require_commands(plugin: Plugin, commands: Sequence[click.Command]) -> None:
+    if plugin.name in COMMANDS:
+        raise ValueError(f"`hexastar {plugin.name}` is a command of the core")
+    names = [command.name for command in commands]
+    if len(names) > len(set(names)):
+        raise ValueError(f"two commands have the same name: {', '.join(sorted(map(str, names)))}")
+
+
+COMMANDS: Final = frozenset(
+    {
+        "check",
+        "database",
+        "info",
+        "jobs",
+        "plugins",
+        "ports",
+        "routes",
+        "run",
+        "schema",
+        "sessions",
+        "version",
+        "workers",
+    }
+)
+"""The core's commands and Litestar's."""
 
 HOOKS: Final = tuple(name for name in vars(hookspecs) if name.startswith("register_"))
 CHECKS: Final[dict[str, Callable[[Plugin, Any], None]]] = {
     "register_routes": _require_routes,
+    "register_jobs": _require_jobs,
+    "register_subscribers": _require_jobs,
+    "register_tables": _require_schema,
+    "register_commands": _require_commands,
+    "register_templates": _require_folder,
     "register_migrations": _require_history,
 }
 """What to ask of a hook's answer beyond its type."""

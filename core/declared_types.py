@@ -12,6 +12,10 @@ def require_type(value: Any, expected: Any) -> None:
         _require(value, (list, tuple), "a list")
         for item in value:
             require_type(item, arguments[0])
+    elif origin is dict:
+        _require(value, (dict,), "a dict")
+        for item in value.values():
+            require_type(item, arguments[1])
     elif origin is collections.abc.Callable:
         if not callable(value):
             raise TypeError(f"it returned {_shown(value)} where something to call is expected")

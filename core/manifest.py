@@ -27,3 +27,16 @@ class PluginManifest(msgspec.Struct, frozen=True, kw_only=True):
     ports: tuple[str, ...] = ("storage",)
     optional_ports: tuple[str, ...] = ()
     settings: type[msgspec.Struct] = NoSettings
+
+    def fault(self) -> str:
+        """Return what is wrong with the types of these values, or nothing."""
+        for key in ("name", "version", "summary"):
+            if not isinstance(getattr(self, key), str):
+                return f"{key} must be a str"
+        for key in ("requires", "ports", "optional_ports"):
+            names = getattr(self, key)
+            if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names):
+                return f"{key} must be a tuple of str, not {names!r}"
+        if not (isinstance(self.settings, type) and issubclass(self.settings, msgspec.Struct)):
+            return f"settings must be a msgspec Struct, not {self.settings!r}"
+        return ""

@@ -168,6 +168,9 @@ class PluginSet:
         if "." not in name and manifest.name != name:
             self._failed(name, f"its manifest names it {manifest.name!r}")
             return None
+        if fault := manifest.fault():
+            self._failed(name, f"its manifest is faulty: {fault}")
+            return None
         if not NAME.fullmatch(manifest.name) or manifest.name == "core":
             self._failed(name, f"its manifest names it {manifest.name!r}, which is not a lower-case word of its own")
             return None

@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
-from core.faults import ConfigurationFault, did_you_mean
+from core.faults import ConfigurationFault, did_you_mean, one_line
 from ports.secrets import REDACTED, Secret
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -73,7 +73,9 @@ class SectionReader:
             return struct(**values)
         except ValueError as error:
             self._fault(None, prefix, str(error))
-            return None
+        except Exception as error:  # noqa: BLE001 - the section's owner checks it as it likes
+            self._fault(None, prefix, one_line(error))
+        return None
 
     def _read_value(self, expected: Any, value: Any, key: str) -> Any:
         struct = _struct_in(expected)

@@ -2,12 +2,17 @@
 
 from pathlib import Path
 
+import click
 import msgspec
 import pytest
 from litestar import get
+from litestar.params import FromPath
 
 from core.adapters import AdapterDeclaration
+from core.application import build_application
 from core.auth import PUBLIC
+from core.faults import ConfigurationError
+from core.http.injected import Injected
 from core.jobs.declare import Tick, job
 
 
@@ -116,6 +121,9 @@ def test_a_failing_import_is_skipped_with_its_dependents_where_the_policy_says_s
         ("register_templates", "templates", "it returned a str where a Path is expected"),
         ("register_authenticators", [], "it returned a list where a dict is expected"),
         ("register_lifespan", ["x"], "it returned a str where something to call is expected"),
+        ("register_tables", "no; drop", "'no; drop' is no name for a schema"),
+        ("register_authenticators", {"bearer": 3}, "it returned a int where something to call is expected"),
+        ("register_templates", Path("/no/such"), "there is no folder /no/such"),
         ("register_problems", [1], "it returned a int where a ProblemType is expected"),
     ],
 )
@@ -205,3 +213,62 @@ def test_production_refuses_embedded_defaults_and_names_the_setting(make_plugin,
     report = faults(make_plugin("a"), top=top)
     assert "ports.storage: 'embedded_postgres' is for development; production refuses it" in report
     assert "set ports.storage to one of: postgres" in report
+
+
+@get("/unannotated", access=PUBLIC)
+async def unannotated(a) -> None: ...
+
+
+@get("/unknown", access=PUBLIC)
+async def unknown(telegraph: Injected[int]) -> None: ...
+
+
+@pytest.mark.parametrize("handler", [unannotated, unknown])
+def test_a_handler_that_cannot_be_served_is_told_by_plugin(make_plugin, compose_plugins, handler):
+    a, b = make_plugin("a", register_routes=lambda: [handler]), make_plugin("b")
+    with pytest.raises(ConfigurationError) as caught:
+        build_application(compose_plugins(a, b))
+    assert "plugins.a: its routes cannot be served: " in caught.value.report()
+
+
+def test_an_access_that_is_none_is_told(make_plugin, compose_plugins):
+    @get("/open", access="public")
+    async def left_open() -> None: ...
+
+    with pytest.raises(ConfigurationError, match="GET /open: declares no access"):
+        build_application(compose_plugins(make_plugin("a", register_routes=lambda: [left_open])))
+
+
+def test_an_authenticator_that_cannot_be_made_is_told(make_plugin, compose_plugins):
+    name = make_plugin("a", register_authenticators=lambda: {"bearer": boom})
+    with pytest.raises(ConfigurationError, match=r"bearer: the authenticator .* cannot be made: RuntimeError: boom"):
+        build_application(compose_plugins(name))
+
+
+def test_routes_that_differ_in_the_names_of_parameters_alone_are_the_same(make_plugin, faults):
+    @get("/x/{a:int}", access=PUBLIC)
+    async def one(a: FromPath[int]) -> None: ...
+
+    @get("/x/{b:int}", access=PUBLIC)
+    async def two(b: FromPath[int]) -> None: ...
+
+    a, b = make_plugin("a", register_routes=lambda: [one]), make_plugin("b", register_routes=lambda: [two])
+    assert "is declared more than once: by a, b" in faults(a, b)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "words"),
+    [
+        ({"requires": "identity"}, "requires must be a tuple of str, not 'identity'"),
+        ({"ports": (1,)}, "ports must be a tuple of str, not (1,)"),
+        ({"settings": dict}, "settings must be a msgspec Struct"),
+        ({"summary": None}, "summary must be a str"),
+    ],
+)
+def test_a_manifest_of_other_types_is_told(make_plugin, faults, manifest, words):
+    assert words in faults(make_plugin("a", manifest=manifest))
+
+
+def test_a_plugin_takes_no_command_from_the_core(make_plugin, faults):
+    name = make_plugin("a", manifest={"name": "run"}, register_commands=lambda: [click.Command("x")])
+    assert "`hexastar run` is a command of the core" in faults(name)
