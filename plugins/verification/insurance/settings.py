@@ -2,6 +2,7 @@
 
 import msgspec
 
+from core.http.values import EmailAddress, InvalidValue
 from plugins.verification.insurance.rules.review import Authority
 
 
@@ -17,3 +18,11 @@ class InsuranceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     authority: Authority = Authority()
     expiry_recipient: str = ""
     message_domain: str = "notifications.invalid"
+
+    def __post_init__(self) -> None:
+        """Refuse what is no address at the start, and not when the first credential expires."""
+        if self.expiry_recipient:
+            try:
+                EmailAddress.parse(self.expiry_recipient)
+            except InvalidValue as error:
+                raise ValueError(f"expiry_recipient: {error.message}") from None

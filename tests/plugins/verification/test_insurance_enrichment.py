@@ -176,9 +176,16 @@ async def test_loading_the_same_list_again_changes_nothing(units: UnitOfWorkFact
     assert again.checksum == first.checksum
 
 
-@pytest.mark.parametrize("text", ["code\tbillable\nA00\t1\n", "code\tbillable\tdescription\nnonsense\t1\tx\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "code\tbillable\nA00\t1\n",
+        "code\tbillable\tdescription\nnonsense\t1\tx\n",
+        "code\tbillable\tdescription\nA00\t1\n",
+    ],
+)
 async def test_a_list_that_is_none_is_refused(units: UnitOfWorkFactory, tmp_path: Path, text: str) -> None:
     file = tmp_path / "codes.tsv"
     file.write_text(text, encoding="utf-8")
-    with pytest.raises(ValueError, match=r"lacks|no ICD"):
+    with pytest.raises(ValueError, match=r"lacks|no ICD|no description"):
         await icd.load(units, file)

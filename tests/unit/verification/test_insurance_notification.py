@@ -2,9 +2,11 @@
 
 from datetime import date
 
+import msgspec
 import pytest
 
 from plugins.verification.insurance.rules import notification
+from plugins.verification.insurance.settings import InsuranceSettings
 
 
 @pytest.mark.parametrize(
@@ -37,3 +39,10 @@ def test_an_expiry_is_announced_once_a_threshold_and_again_after_a_renewal() -> 
 def test_a_failed_sending_is_repeated_four_times() -> None:
     assert notification.BACKOFF == (60, 300, 1800, 7200)
     assert notification.ATTEMPTS == 5
+
+
+def test_who_hears_of_expiries_has_an_address_or_is_nobody() -> None:
+    assert msgspec.convert({"expiry_recipient": "Staff@EXAMPLE.org"}, InsuranceSettings).expiry_recipient
+    assert msgspec.convert({}, InsuranceSettings).expiry_recipient == ""
+    with pytest.raises(msgspec.ValidationError, match="expiry_recipient"):
+        msgspec.convert({"expiry_recipient": "staff"}, InsuranceSettings)

@@ -108,7 +108,7 @@ def _record(listed: ListedCode) -> tuple[Any, ...]:
 def _read(file: Path) -> list[ListedCode]:
     raw = file.read_bytes()
     text = (gzip.decompress(raw) if file.suffix == ".gz" else raw).decode("utf-8-sig")
-    rows = csv.DictReader(io.StringIO(text), delimiter="\t")
+    rows = csv.DictReader(io.StringIO(text), delimiter="\t", restval="")
     columns = set(rows.fieldnames or ())
     described = "long_desc" if "long_desc" in columns else "description"
     if missing := {"code", "billable", described} - columns:
@@ -116,7 +116,7 @@ def _read(file: Path) -> list[ListedCode]:
     return _sorted(
         ListedCode(
             _form(row["code"]),
-            row[described],
+            _described(row["code"], row[described]),
             row["billable"] == "1",
             row.get("chapter"),
             tuple((row.get("synonyms") or "").split("|")),
@@ -144,6 +144,12 @@ def packaged_codes() -> list[ListedCode]:
 def _sorted(codes: Iterable[ListedCode]) -> list[ListedCode]:
     by_code = {listed.code: listed for listed in codes}
     return [by_code[code] for code in sorted(by_code)]
+
+
+def _described(code: str, description: str) -> str:
+    if not search_form(description):
+        raise ValueError(f"{code} has no description")
+    return description
 
 
 def _form(code: str) -> str:
