@@ -155,6 +155,12 @@ async def test_a_form_from_another_site_is_refused(operator, admin_client, make_
     assert "Sign out" in (await operator.get("/")).text
 
 
+async def test_a_program_that_shows_the_admin_key_needs_no_origin(admin_client, make_job):
+    job_id = await make_job()
+    assert (await admin_client.post(f"/console/jobs/{job_id}/retry")).status_code == 303
+    assert await state_of(admin_client, job_id) == "queued"
+
+
 async def test_browsers_are_refused_with_a_page_and_programs_with_a_problem(browser, operator, client, make_job):
     done = await make_job(state="done")
     page = await operator.post(f"/console/jobs/{done}/retry")

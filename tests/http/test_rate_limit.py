@@ -99,3 +99,9 @@ async def test_while_the_store_is_away_the_limit_still_holds() -> None:
     limiter = RateLimiter(SimpleNamespace(storage=AwayStorage()))
     passed = [await passes(limiter, LIMIT, "a") for _ in range(30)]
     assert sum(passed) == 20
+
+
+async def test_while_the_store_is_away_a_window_that_is_over_begins_anew() -> None:
+    limiter = RateLimiter(SimpleNamespace(storage=AwayStorage()))
+    over_at_once = RateLimit("one", 1, per=0)
+    assert [await passes(limiter, over_at_once, "a") for _ in range(2)] == [True, True]

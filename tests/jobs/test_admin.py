@@ -11,6 +11,7 @@ from saq import Status
 
 from core.clock import new_id
 from core.jobs.admin import JobAdmin, KeyTakenError
+from core.jobs.bell import SilentBell
 from core.jobs.declare import job
 from core.unit_of_work import UnitOfWork
 from tests.jobs.workshop import Workshop, note
@@ -94,6 +95,24 @@ async def test_a_dead_job_is_retried_with_all_its_attempts(shop: Workshop, admin
     )
     assert not await admin.retry(dead)
     assert not await admin.retry(new_id())
+
+
+async def test_a_retry_wakes_the_workers_and_one_of_nothing_does_not(shop: Workshop) -> None:
+    class CountingBell(SilentBell):
+        rings = 0
+
+        def ring(self) -> None:
+            self.rings += 1
+
+    bell = CountingBell()
+    shop.use(work)
+    admin = JobAdmin(shop.storage, bell)
+    dead = await shop.enqueue(work, Named("fail"))
+    assert dead is not None
+    await shop.drain()
+    assert await admin.retry(dead)
+    assert not await admin.retry(new_id())
+    assert bell.rings == 1
 
 
 async def test_a_retry_is_refused_while_another_job_holds_the_key(shop: Workshop, admin: JobAdmin) -> None:

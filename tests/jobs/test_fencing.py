@@ -2,13 +2,16 @@
 
 import asyncio
 
+import asyncpg
 import msgspec
 import pytest
 
 from core.jobs.admin import JobAdmin
 from core.jobs.declare import JobAttempt, LeaseLostError, job
-from core.jobs.ledger import Claim, Ledger, Outcome, mark_done
+from core.jobs.keeper import give_back
+from core.jobs.ledger import LIVENESS, Claim, Ledger, Outcome, mark_done
 from core.unit_of_work import UnitOfWork
+from ports.secrets import Secret
 from tests.jobs.workshop import Workshop, note, until
 
 
@@ -109,6 +112,24 @@ async def test_a_worker_that_died_is_missed_without_waiting_for_its_lease(shop: 
     assert await shop.effects() == ["attempt 2"]
 
 
+async def test_a_worker_of_the_same_number_on_another_database_is_no_sign_of_life(
+    shop: Workshop, server: Secret
+) -> None:
+    shop.use(effect)
+    await shop.enqueue(effect, Nothing())
+    async with shop.ledger(number=77) as dying:
+        await claim_one(dying)
+    elsewhere = await asyncpg.connect(server.reveal())
+    async with shop.ledger(number=78) as ledger:
+        assert await elsewhere.fetchval("SELECT pg_try_advisory_lock($1, 77)", LIVENESS)
+
+        async def missed() -> bool:
+            return (await ledger.look()).absent == {77}
+
+        await until(missed)
+    await elsewhere.close()
+
+
 async def test_a_worker_that_reconnects_at_once_keeps_its_jobs(shop: Workshop) -> None:
     """Its session ends, as when the server restarts; its number changes, its job goes on, once."""
     started, finish = asyncio.Event(), asyncio.Event()
@@ -150,6 +171,17 @@ async def test_a_job_that_kills_every_worker_is_dead_after_its_attempts(shop: Wo
     row = await shop.row(poison)
     assert (row["state"], row["attempts"]) == ("dead", 3)
     assert row["error"] == "WorkerLost: the worker died or froze during attempt 3"
+
+
+async def test_an_attempt_that_was_given_back_is_not_counted_by_a_rescue(shop: Workshop) -> None:
+    shop.use(effect)
+    job_id = await shop.enqueue(effect, Nothing())
+    async with shop.ledger() as ledger:
+        for _ in range(3):
+            await ledger.settle([give_back(await claim_one(ledger))])
+        await claim_one(ledger)
+        await end_leases(shop)
+        assert await ledger.rescue([]) == [(job_id, "shop.effect", "queued")]
 
 
 async def test_the_first_rescue_is_immediate_and_later_ones_part_neighbours(shop: Workshop) -> None:
