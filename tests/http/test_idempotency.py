@@ -110,7 +110,8 @@ class As:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         name = dict(scope["headers"]).get(b"x-as")
         if name:
-            scope["user"] = Principal(id=name.decode(), kind="user")
+            kind, _, id_ = name.decode().rpartition(":")
+            scope["user"] = Principal(id=id_, kind=kind or "user")
         await self.app(scope, receive, send)
 
 
@@ -175,10 +176,11 @@ async def test_keys_belong_to_a_principal_and_a_route(client: Any, units: UnitOf
     bodies = {
         (await client.post("/api/v1/notes", json={"note": "a"}, headers=ALICE)).content,
         (await client.post("/api/v1/notes", json={"note": "a"}, headers={**ALICE, "X-As": "bob"})).content,
+        (await client.post("/api/v1/notes", json={"note": "a"}, headers={**ALICE, "X-As": "service:alice"})).content,
         (await client.post("/api/v1/session-notes", json={"note": "a"}, headers=ALICE)).content,
     }
-    assert len(bodies) == 3
-    assert await effects(units) == 3
+    assert len(bodies) == 4
+    assert await effects(units) == 4
 
 
 async def test_anonymous_requests_share_a_key_only_with_the_same_body(client: Any) -> None:

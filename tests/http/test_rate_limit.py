@@ -9,7 +9,7 @@ import pytest
 from litestar import post
 
 from adapters.storage import postgres
-from core.auth import PUBLIC
+from core.auth import ANONYMOUS, PUBLIC, Principal
 from core.clock import SystemClock
 from core.http.problems import Problem
 from core.http.rate_limit import RateLimit, RateLimiter, prune_rate_limits
@@ -68,6 +68,34 @@ async def test_who_is_limited_is_told_when_to_come_back(build_app: Any, client_o
     assert 1 <= seconds <= 60
     assert refused.headers["RateLimit"] == f'"login";r=0;t={seconds}'
     assert refused.headers["RateLimit-Policy"] == '"login";q=20;w=60'
+
+
+class As:
+    """An ASGI layer that sets the principal, as authentication does."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        name = dict(scope["headers"]).get(b"x-as")
+        scope["user"] = Principal(id=name.decode(), kind="user") if name else ANONYMOUS
+        await self.app(scope, receive, send)
+
+
+@post("/api/v1/report", access=PUBLIC, rate_limit=RateLimit("report", 1, by="principal"))
+async def report() -> str:
+    return "made"
+
+
+async def test_principals_behind_one_address_are_counted_apart_and_the_anonymous_together(
+    build_app: Any, client_of: Any, limiter: RateLimiter
+) -> None:
+    app = build_app(report, middleware=[As])
+    app.state.rate_limiter = limiter
+    async with client_of(app) as client:
+        who = ({"X-As": "alice"}, {"X-As": "bob"}, {"X-As": "alice"}, {}, {})
+        statuses = [(await client.post("/api/v1/report", headers=headers)).status_code for headers in who]
+    assert statuses == [201, 201, 429, 201, 429]
 
 
 async def test_a_window_that_is_over_begins_anew(limiter: RateLimiter, units: UnitOfWorkFactory) -> None:
