@@ -6,6 +6,8 @@ end with exit code 78.
 
 import os
 import sys
+from pathlib import Path
+from typing import Final
 
 import click
 from litestar.plugins import CLIPlugin
@@ -13,6 +15,9 @@ from litestar.plugins import CLIPlugin
 from core.cli.run import run
 from core.composition import Composition
 from core.config import PATH_VARIABLE
+
+HOUSE: Final = Path(__file__).parents[2]
+"""The folder that holds `app.py` and the packages beside it."""
 
 
 class CommandLine(CLIPlugin):
@@ -36,10 +41,12 @@ def main() -> None:
     arguments = _take_config(sys.argv[1:])
     os.environ.setdefault("LITESTAR_APP", "app:create_app")
     os.environ.setdefault("LITESTAR_QUIET_CONSOLE", "1")
+    # Litestar would read a `.env` of its own finding, and look for the application in the working directory first.
+    os.environ.setdefault("PYTHON_DOTENV_DISABLED", "1")
     from litestar.cli.main import litestar_group
 
     try:
-        litestar_group.main(arguments, prog_name="hexastar", standalone_mode=False)
+        litestar_group.main(["--app-dir", str(HOUSE), *arguments], prog_name="hexastar", standalone_mode=False)
     except click.ClickException as error:
         error.show()  # plainly, so that a list of faults stays a line a fault
         sys.exit(error.exit_code)

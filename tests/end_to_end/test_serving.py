@@ -164,6 +164,17 @@ def test_a_check_finds_what_a_start_would(state_dir):
     assert "GET /careless: declares no access (add access=… to the handler)" in output
 
 
+def test_the_working_directory_shadows_nothing_of_the_house(state_dir):
+    (state_dir / "app.py").write_text("raise RuntimeError('not this one')", encoding="utf-8")
+    for package in ("plugins", "adapters", "ports", "migrations"):
+        (state_dir / package).mkdir()
+        (state_dir / package / "__init__.py").write_text("raise RuntimeError('not this one')", encoding="utf-8")
+    (state_dir / "plugins.toml").write_text('[plugins]\nenabled = ["verification"]\n', encoding="utf-8")
+    assert hexastar(state_dir, "check")[0] == 0
+    with served(state_dir, None, "--workers", "2") as running:
+        assert running.stop() == 0
+
+
 def test_what_a_command_prints_is_not_mixed_with_what_is_logged(state_dir):
     (state_dir / "plugins.toml").touch()
     command = [str(Path(sys.executable).with_name("hexastar")), "database", "sql", "core"]
