@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from core.config import Config
+from core.containment import contained
 from core.faults import ConfigurationFault, StartupError, did_you_mean, one_line
 from core.sections import SectionReader
 
@@ -188,8 +189,15 @@ async def opened(binding: Binding) -> AsyncIterator[Any]:
     """
     async with AsyncExitStack() as stack:
         try:
-            port = await stack.enter_async_context(binding.open(binding.settings))
+            with contained():
+                port = await stack.enter_async_context(binding.open(binding.settings))
+            _require_port(port)
         except Exception as error:
             message = f"the adapter {binding.adapter.name!r} of the port {binding.port!r} does not open"
             raise StartupError(f"{message}: {one_line(error)}") from error
         yield port
+
+
+def _require_port(port: Any) -> None:
+    if not hasattr(port, "ping"):
+        raise TypeError(f"it yields a {type(port).__name__}, which is no port")

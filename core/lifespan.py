@@ -11,6 +11,7 @@ import structlog
 
 from core.adapters import open_adapters, opened
 from core.composition import Composition
+from core.containment import contained
 from core.faults import StartupError, one_line
 from core.injection import Services
 from core.jobs.bells import open_bell
@@ -65,7 +66,8 @@ async def running_services(
         services.units = UnitOfWorkFactory(services.storage, services.outbox)
         for plugin, lifespan in composition.declarations.lifespans:
             try:
-                await stack.enter_async_context(lifespan(services))
+                with contained():
+                    await stack.enter_async_context(lifespan(services))
             except Exception as error:
                 raise StartupError(f"the plugin {plugin.name!r} does not start: {one_line(error)}") from error
         yield
