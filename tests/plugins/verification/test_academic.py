@@ -331,6 +331,20 @@ async def test_a_roll_number_is_verified_with_each_claim_compared(admin_client, 
     assert (answer["verification"]["outcome"], answer["verification"]["receipt"]) == ("found", None)
 
 
+@pytest.mark.parametrize(
+    ("path", "subject"), [(ROLL_NUMBER, {"roll_number": "7"}), (CERTIFICATE, {"certificate_number": "C-7"})]
+)
+async def test_which_claims_were_made_is_kept_and_what_they_said_is_not(admin_client, client, units, path, subject):
+    await post(admin_client, "students", student(record(roll_number="7", certificate_number="C-7")))
+    await get(client, path, **subject, name="Somebody Else", date_of_birth="1999-12-31")
+    async with units() as uow:
+        connection = await uow.connection()
+        kept = await connection.fetchrow("SELECT * FROM verification.verification_requests")
+    assert sorted(kept["params"]["claims"]) == ["date_of_birth", "name"]
+    assert "Somebody" not in str(dict(kept))
+    assert "1999" not in str(dict(kept))
+
+
 async def test_a_mismatch_is_named_and_the_name_stays_masked(admin_client, client):
     await post(admin_client, "students", student(record(roll_number="7")))
     answer = await get(client, ROLL_NUMBER, roll_number="7", name="Somebody Else")
