@@ -108,7 +108,7 @@ async def test_without_a_required_dependency_it_is_a_problem(
     build_app: Any, client_of: Any, check: Any, path: str, code: str
 ) -> None:
     _, client = serving(build_app, client_of, HealthCheck("database", check), HealthCheck("mail", passes))
-    async with client as client:
+    async with asyncio.timeout(10), client as client:
         answer: httpx.Response = await client.get(path)
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) >= 1

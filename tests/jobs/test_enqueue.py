@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from core.jobs.declare import Job, job, subscriber
-from core.unit_of_work import UnitOfWork
+from core.jobs.outbox import JobOutbox
+from core.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from tests.jobs.workshop import Workshop, note
 
 
@@ -80,6 +81,30 @@ async def test_through_the_session_door_a_job_shares_the_transaction_too(shop: W
         await uow.session.connection()
         kept = await uow.enqueue(plain, Numbered(2))
     assert [row["id"] for row in await shop.connection.fetch("SELECT id FROM core.jobs")] == [kept]
+
+
+@pytest.mark.parametrize("through_session", [False, True])
+async def test_jobs_are_counted_by_their_names_once_their_transaction_has_committed(
+    shop: Workshop, *, through_session: bool
+) -> None:
+    counted: list[str] = []
+    shop.use(plain, welcome, count)
+    units = UnitOfWorkFactory(shop.storage, JobOutbox(shop.jobs, shop.bell, count=counted.append))
+
+    async def transact(*, fail: bool) -> None:
+        async with units() as uow:
+            if through_session:
+                await uow.session.connection()
+            await uow.enqueue(plain, Numbered(1))
+            await uow.publish("shop.registered", Registered(1, "a@example.com"))
+            assert counted == []
+            if fail:
+                raise LookupError
+
+    with pytest.raises(LookupError):
+        await transact(fail=True)
+    await transact(fail=False)
+    assert sorted(counted) == ["shop.count", "shop.plain", "shop.welcome"]
 
 
 @pytest.mark.parametrize("declared", [until_done, for_ever])

@@ -78,8 +78,10 @@ def test_what_cannot_run_is_refused() -> None:
         OUTBOX.row(plain, other, None, None, None)
     with pytest.raises(TypeError, match="declares no `unique`"):
         OUTBOX.row(plain, Payload(), "key", None, None)
+    longest = PAYLOAD_LIMIT - len('{"text":""}')
+    assert OUTBOX.row(plain, Payload("x" * longest), None, None, None)
     with pytest.raises(ValueError, match=f"the limit is {PAYLOAD_LIMIT}"):
-        OUTBOX.row(plain, Payload("x" * PAYLOAD_LIMIT), None, None, None)
+        OUTBOX.row(plain, Payload("x" * (longest + 1)), None, None, None)
     with pytest.raises(ValueError, match="aware"):
         OUTBOX.row(plain, Payload(), None, datetime(2026, 1, 1), None)  # noqa: DTZ001 - the point
     with pytest.raises(UndeclaredJobError):
