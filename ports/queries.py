@@ -30,6 +30,8 @@ from sqlalchemy.sql.schema import Column, ColumnDefault
 from sqlalchemy.types import ARRAY, TypeEngine
 
 T = TypeVar("T")
+Row_co = TypeVar("Row_co", covariant=True)
+"""What a statement's rows become; covariant, since a query gives rows and takes none."""
 
 Process = Callable[[Any], Any]
 """Turns one value into another, on the way to the driver or back."""
@@ -53,15 +55,15 @@ _NOT_OF_JSON: Final = (msgspec.Struct, enum.Enum, tuple, set, frozenset, Decimal
 """What a field may be made of that JSON has no value for, so that a JSON column has to be converted."""
 
 
-class Compiled(Generic[T]):
+class Compiled(Generic[Row_co]):
     """The SQL of one statement, the way from keywords to its arguments, and from a record to its result."""
 
     __slots__ = ("_constants", "_generated", "_names", "_pick", "_processors", "build", "sql")
 
-    def __init__(self, statement: Executable, into: type[T] | None) -> None:
+    def __init__(self, statement: Executable, into: type[Row_co] | None) -> None:
         compiled: SQLCompiler = statement.compile(dialect=DIALECT)  # type: ignore[attr-defined]
         self.sql: str = compiled.string
-        self.build: Callable[[Row], T] = _refuse_rows if into is None else _builder(statement, into)
+        self.build: Callable[[Row], Row_co] = _refuse_rows if into is None else _builder(statement, into)
         self._generated = tuple(_generated(compiled))
         required = {name for name, bind in compiled.binds.items() if bind.required}
         self._names = frozenset(required - {name for name, _ in self._generated})
@@ -100,7 +102,7 @@ class Compiled(Generic[T]):
         return self._pick(values)
 
 
-class Query(Generic[T]):
+class Query(Generic[Row_co]):
     """A statement that answers rows, each built into `into`.
 
     `into` is a msgspec Struct, whose fields the statement's columns must name (fields with defaults may be
@@ -108,24 +110,24 @@ class Query(Generic[T]):
     column whose field is an Enum. The first use compiles it, which raises TypeError for columns that do not fit.
     """
 
-    def __init__(self, statement: Executable, into: type[T]) -> None:
+    def __init__(self, statement: Executable, into: type[Row_co]) -> None:
         self.statement = statement
-        self.into: type[T] | None = into
+        self.into: type[Row_co] | None = into
 
     @cached_property
-    def compiled(self) -> Compiled[T]:
+    def compiled(self) -> Compiled[Row_co]:
         """The SQL and its binding, made at the first use."""
         return Compiled(self.statement, self.into)
 
 
-class Command(Query[T]):
+class Command(Query[Row_co]):
     """An INSERT, UPDATE or DELETE. With RETURNING, `into` says what each returned row is built into."""
 
     @overload
     def __init__(self: "Command[None]", statement: Insert | Update | Delete, into: None = None) -> None: ...
     @overload
-    def __init__(self, statement: Insert | Update | Delete, into: type[T]) -> None: ...
-    def __init__(self, statement: Insert | Update | Delete, into: type[T] | None = None) -> None:
+    def __init__(self, statement: Insert | Update | Delete, into: type[Row_co]) -> None: ...
+    def __init__(self, statement: Insert | Update | Delete, into: type[Row_co] | None = None) -> None:
         self.statement = statement
         self.into = into
 

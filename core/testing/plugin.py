@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+pytest.register_assert_rewrite("core.testing.contracts")
+
 
 @pytest.fixture(scope="session")
 def hexastar_config(pytestconfig: pytest.Config) -> Path:

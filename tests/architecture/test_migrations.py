@@ -6,9 +6,9 @@ import pytest
 
 from core.composition import compose
 from core.migrations import MIGRATION_LOCK, Migrator
+from core.testing.contracts.storage import eventually
 from core.testing.database import create_clone, drop_database
 from core.testing.migrated import environ_for_tests
-from tests.contracts.storage import eventually
 
 WAITING = """
 SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database

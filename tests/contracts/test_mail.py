@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from adapters.mail import maildir, smtp
+from core.testing.contracts.mail import LETTER, MailContract, MailUnderTest
 from ports.errors import OutcomeUnknown, Rejected, Unavailable
 from ports.secrets import Secret
-from tests.contracts.mail import LETTER, MailContract, MailUnderTest
 from tests.peers.smtp import PASSWORD, USERNAME, SmtpPeer, smtp_peer
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from adapters.storage import embedded_postgres, postgres
+from core.testing.contracts.storage import OpenStorage, StorageContract
 from core.testing.database import create_clone, drop_database, embedded_server
 from ports.errors import Rejected, Unavailable
 from ports.secrets import Secret
 from ports.storage import Storage
-from tests.contracts.storage import OpenStorage, StorageContract
 
 
 @pytest.fixture(scope="module")

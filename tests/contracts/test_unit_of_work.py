@@ -21,18 +21,7 @@ from core.jobs.bell import SilentBell
 from core.jobs.declare import job, subscriber
 from core.jobs.outbox import JobOutbox
 from core.jobs.tables import jobs
-from core.unit_of_work import (
-    EndedUnitError,
-    TwoDoorsError,
-    UnitOfWork,
-    UnitOfWorkFactory,
-    open_unit,
-    violated_constraint,
-)
-from ports.errors import OutcomeUnknown, Rejected, Unavailable
-from ports.queries import DIALECT
-from ports.storage import Connection, Query, Storage
-from tests.contracts.storage import (
+from core.testing.contracts.storage import (
     BACKEND,
     COUNT,
     OPEN,
@@ -45,6 +34,17 @@ from tests.contracts.storage import (
     running,
     terminate,
 )
+from core.unit_of_work import (
+    EndedUnitError,
+    TwoDoorsError,
+    UnitOfWork,
+    UnitOfWorkFactory,
+    open_unit,
+    violated_constraint,
+)
+from ports.errors import OutcomeUnknown, Rejected, Unavailable
+from ports.queries import DIALECT
+from ports.storage import Connection, Query, Storage
 
 NAMES = Query(select(jobs.c.name).order_by(jobs.c.name), into=str)
 

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-NEEDED = ("migrations", "core/http/templates")
+NEEDED = ("migrations", "core/http/templates", "core/testing/contracts")
 
 
 def test_the_wheel_holds_migrations_templates_and_markers(tmp_path):
