@@ -7,6 +7,7 @@ pass for the cancellation of the one who awaits: a request without an answer, an
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 from litestar.types import ASGIApp, Receive, Scope, Send
 
@@ -20,20 +21,26 @@ def contained() -> Iterator[None]:
     """Raise StrayError in the place of a SystemExit, and of a cancellation that nobody asked of this task."""
     try:
         yield
-    except SystemExit as error:
-        raise StrayError(f"it tried to exit the process with {error.code!r}") from error
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        raise StrayError("it awaited something that was cancelled") from error
+    except (SystemExit, asyncio.CancelledError) as error:
+        _refuse(error)
 
 
 def contain(app: ASGIApp) -> ASGIApp:
     """Litestar middleware: let a handler's strays be answered like any other error."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        with contained():
+        try:  # not `with contained()`, which costs every request what only a stray should
             await app(scope, receive, send)
+        except (SystemExit, asyncio.CancelledError) as error:
+            _refuse(error)
 
     return answer
+
+
+def _refuse(error: SystemExit | asyncio.CancelledError) -> NoReturn:
+    if isinstance(error, SystemExit):
+        raise StrayError(f"it tried to exit the process with {error.code!r}") from error
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise error
+    raise StrayError("it awaited something that was cancelled") from error
