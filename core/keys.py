@@ -5,9 +5,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from core.config import Config
 
 KEY_BYTES: Final = 32
@@ -24,6 +21,9 @@ class KeyRing:
 
     def keys(self, purpose: str) -> tuple[bytes, ...]:
         """Return the keys for `purpose`: sign with the first, accept any."""
+        from cryptography.hazmat.primitives.hashes import SHA256
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
         return tuple(
             HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=purpose.encode()).derive(secret.encode())
             for secret in self._secrets

@@ -19,7 +19,6 @@ import msgspec
 from advanced_alchemy.repository import SQLAlchemyAsyncRepository
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.engine import Connection as SessionConnection
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 from sqlalchemy.util import await_
@@ -31,6 +30,10 @@ from ports.storage import Connection, Query, Storage, Transaction
 
 T = TypeVar("T")
 RepositoryT = TypeVar("RepositoryT", bound=SQLAlchemyAsyncRepository[Any])
+
+
+_UNIT: Final = "hexastar_unit"
+"""Key in a session's `info` under which its unit of work is found."""
 
 
 class TwoDoorsError(RuntimeError):
@@ -102,7 +105,7 @@ class UnitOfWork:
             if self._transaction is not None:
                 raise TwoDoorsError("this unit of work goes through the compiled door, so it has no session")
             self._session = self._storage.session()
-            sqlalchemy_event.listen(self._session.sync_session, "after_begin", self._session_began)
+            self._session.sync_session.info[_UNIT] = self
         return self._session
 
     def repository(self, kind: type[RepositoryT]) -> RepositoryT:
@@ -200,7 +203,8 @@ class UnitOfWork:
         await self._has_begun()
         return transaction
 
-    def _session_began(self, _session: Session, _transaction: object, connection: SessionConnection) -> None:
+    def session_began(self, connection: SessionConnection) -> None:
+        """Take note that the session's transaction has begun; for the session's own event."""
         if self._driver is not None:
             return  # a savepoint
         driver: Any = connection.connection.driver_connection
@@ -262,6 +266,14 @@ class UnitOfWork:
             raise EndedUnitError("this unit of work has ended; begin another")
 
 
+@sqlalchemy_event.listens_for(Session, "after_begin")
+def _tell_unit(session: Session, _transaction: object, connection: SessionConnection) -> None:
+    """Tell a session's unit; one listener for all, since adding one to each session costs more than beginning it."""
+    unit: UnitOfWork | None = session.info.get(_UNIT)
+    if unit is not None:
+        unit.session_began(connection)
+
+
 class UnitOfWorkFactory:
     """Makes units of work: `async with units() as uow:` commits on a clean exit and rolls back on an exception."""
 
@@ -282,17 +294,3 @@ def open_unit() -> UnitOfWork | None:
     unit = _unit.get()
     # A task that was started within a unit keeps its context, and the unit may have ended since.
     return unit if unit is not None and unit.begun else None
-
-
-def violated_constraint(error: BaseException | None) -> str | None:
-    """Return the name of the constraint or unique index that a statement violated, or None if it was not that.
-
-    Understands the errors of both doors, and repository errors by their cause.
-    """
-    while error is not None:
-        driver_error = error.driver_exception if isinstance(error, DBAPIError) else error
-        name = getattr(driver_error, "constraint_name", None)
-        if name is not None:
-            return str(name)
-        error = error.__cause__
-    return None

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateIndex, CreateSchema, CreateTable
 
 from adapters.storage import embedded_postgres
+from core.constraints import violated_constraint
 from core.jobs.bell import SilentBell
 from core.jobs.declare import job, subscriber
 from core.jobs.outbox import JobOutbox
@@ -34,14 +35,7 @@ from core.testing.contracts.storage import (
     running,
     terminate,
 )
-from core.unit_of_work import (
-    EndedUnitError,
-    TwoDoorsError,
-    UnitOfWork,
-    UnitOfWorkFactory,
-    open_unit,
-    violated_constraint,
-)
+from core.unit_of_work import EndedUnitError, TwoDoorsError, UnitOfWork, UnitOfWorkFactory, open_unit
 from ports.errors import OutcomeUnknown, Rejected, Unavailable
 from ports.queries import DIALECT
 from ports.storage import Connection, Query, Storage

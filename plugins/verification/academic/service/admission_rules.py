@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from core.clock import new_id
-from core.unit_of_work import UnitOfWork, violated_constraint
+from core.constraints import violated_constraint
+from core.unit_of_work import UnitOfWork
 from plugins.verification.academic import queries
 from plugins.verification.academic.problems import RULE_EXISTS
 from plugins.verification.academic.rules import eligibility_rule, merit_rule

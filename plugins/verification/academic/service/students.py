@@ -6,7 +6,8 @@ from typing import Final
 import msgspec
 
 from core.clock import Clock, new_id
-from core.unit_of_work import UnitOfWork, violated_constraint
+from core.constraints import violated_constraint
+from core.unit_of_work import UnitOfWork
 from plugins.verification.academic.problems import (
     DUPLICATE_CERTIFICATE_NUMBER,
     DUPLICATE_ROLL_ENTRY,

@@ -7,9 +7,10 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from core.clock import Clock, new_id
+from core.constraints import violated_constraint
 from core.http.problem_types import UNPROCESSABLE
 from core.http.problems import Fault, Problem, ProblemType
-from core.unit_of_work import UnitOfWork, violated_constraint
+from core.unit_of_work import UnitOfWork
 from plugins.verification import problems
 from plugins.verification.doctors.queries import DELETE_ROWS, INSERT_DOCTOR, INSERT_ROWS, UPSERT_DOCTOR, Registered
 from plugins.verification.doctors.rules import dossier as facts

@@ -1,7 +1,8 @@
 """Saying what a request is about: exactly one of an id, a claim reference, or the data itself."""
 
+from core.constraints import violated_constraint
 from core.http.problems import Fault, Problem
-from core.unit_of_work import UnitOfWork, violated_constraint
+from core.unit_of_work import UnitOfWork
 from plugins.verification.insurance.problems import (
     AMBIGUOUS_REFERENCE,
     DUPLICATE_CLAIM_REFERENCE,

@@ -2,7 +2,6 @@
 
 from litestar import post
 from litestar.params import JSONBody
-from sqlalchemy import insert
 
 from core.auth import AUTHENTICATED
 from core.clock import new_id
@@ -25,7 +24,7 @@ async def add_compiled(data: JSONBody[NoteIn], uow: Injected[UnitOfWork]) -> Not
 async def add_by_session(data: JSONBody[NoteIn], uow: Injected[UnitOfWork]) -> NoteOut:
     """Insert by the session door, as a statement."""
     note = NoteOut(new_id(), data.label, data.number)
-    await uow.session.execute(insert(Note).values(id=note.id, label=note.label, number=note.number))
+    await uow.session.execute(queries.STATEMENT, {"id": note.id, "label": note.label, "number": note.number})
     return note
 
 
