@@ -70,14 +70,12 @@ class ParameterRules:
         """Return every parameter of `handler` and its dependencies."""
         return self._declared.get(handler, ())
 
-    def check(self, query_string: bytes, handler: BaseRouteHandler) -> None:
-        """Refuse unknown and repeated parameters, and text that PostgreSQL cannot hold, all together."""
+    def faults(self, query_string: bytes, handler: BaseRouteHandler) -> list[Fault]:
+        """Return what is wrong with the query's shape: unknown and repeated parameters, text that cannot be held."""
         known = self._queries.get(handler)
         if known is None or _is_plain(query_string, known):
-            return
-        faults = tuple(_query_faults(_pairs(query_string), known))
-        if faults:
-            raise Problem(VALIDATION_ERROR, faults=faults)
+            return []
+        return list(_query_faults(_pairs(query_string), known))
 
 
 def _is_plain(query_string: bytes, known: dict[str, Parameter]) -> bool:
@@ -89,9 +87,20 @@ def _is_plain(query_string: bytes, known: dict[str, Parameter]) -> bool:
 
 
 def enforce_parameters(request: Request[Any, Any, Any]) -> None:
-    """Refuse a query with an unknown or repeated parameter."""
+    """Refuse a query with an unknown or repeated parameter; values that do not fit are named with it.
+
+    A required parameter that is missing is not: it is most often the one that was misspelt.
+    """
     rules: ParameterRules = request.app.state[STATE_KEY]
-    rules.check(request.scope["query_string"], request.scope["route_handler"])
+    handler = request.scope["route_handler"]
+    faults = rules.faults(request.scope["query_string"], handler)
+    if not faults:
+        return
+    named = {fault.pointer for fault in faults}
+    for parameter in rules.declared(handler):
+        if parameter.source is ParamType.QUERY and parameter.pointer not in named:
+            faults += [fault for fault in _faults_of(parameter, request) if fault.code != "missing_parameter"]
+    raise Problem(VALIDATION_ERROR, faults=sorted(faults, key=lambda fault: fault.pointer))
 
 
 def _pairs(query_string: bytes) -> list[tuple[str, str]]:

@@ -66,6 +66,15 @@ async def test_good_parameters_pass(client: httpx.AsyncClient) -> None:
     assert answer == {"limit": 5, "tag": ["a", "b"], "region": "NY", "born": "2026-01-05", "email": "a@example.org"}
 
 
+async def test_bad_values_are_named_together_with_unknown_parameters(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/api/v1/doctors?colour=red&born=2026-02-30&limit=0&region=x")
+    assert faults(answer) == {"?colour": "unknown_parameter", "?born": "invalid_date", "?limit": "range"}
+
+
+async def test_a_misspelt_parameter_is_not_also_called_missing(client: httpx.AsyncClient) -> None:
+    assert faults(await client.get("/api/v1/search?query=x&kind=1")) == {"?query": "unknown_parameter"}
+
+
 async def test_an_unknown_parameter_is_answered_with_the_nearest_known_one(client: httpx.AsyncClient) -> None:
     answer = await client.get("/api/v1/doctors?licence_number=1")
     assert answer.json()["code"] == "unknown_parameter"
