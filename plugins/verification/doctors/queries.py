@@ -126,6 +126,16 @@ _WRITTEN: Final = (*FACTS, "date_of_birth")
 _RETURNED: Final[tuple[Any, ...]] = (Doctor.id, Doctor.created_at, Doctor.updated_at, sql("xmax = 0").label("is_new"))
 _insert_doctor = postgres_insert(Doctor).values({name: bindparam(name) for name in _WRITTEN})
 
+LOCK_DOCTOR: Final = Query(
+    select(
+        func.pg_advisory_xact_lock(func.hashtextextended(bindparam("doctor_id", type_=Text), 0))
+        .cast(Text)
+        .label("locked")
+    ),
+    into=str,
+)
+"""Lets one transaction at a time register a doctor: ON CONFLICT heeds one unique index, and of two that insert the
+same doctor at once, the second may run into another index before it meets that one."""
 INSERT_DOCTOR: Final = Command(_insert_doctor.returning(*_RETURNED), Registered)
 UPSERT_DOCTOR: Final = Command(
     _insert_doctor.on_conflict_do_update(

@@ -12,7 +12,14 @@ from core.http.problem_types import UNPROCESSABLE
 from core.http.problems import Fault, Problem, ProblemType
 from core.unit_of_work import UnitOfWork
 from plugins.verification import problems
-from plugins.verification.doctors.queries import DELETE_ROWS, INSERT_DOCTOR, INSERT_ROWS, UPSERT_DOCTOR, Registered
+from plugins.verification.doctors.queries import (
+    DELETE_ROWS,
+    INSERT_DOCTOR,
+    INSERT_ROWS,
+    LOCK_DOCTOR,
+    UPSERT_DOCTOR,
+    Registered,
+)
 from plugins.verification.doctors.rules import dossier as facts
 from plugins.verification.doctors.rules.intake import Breach, breaches
 from plugins.verification.doctors.schemas.answers import DoctorOut
@@ -109,6 +116,7 @@ async def _write(uow: UnitOfWork, dossier: facts.Dossier, doctor: DoctorIn, *, u
     values = {name: value for name, value in msgspec.structs.asdict(dossier).items() if name not in SECTIONS}
     values["license_restrictions"] = list(dossier.license_restrictions)
     values["date_of_birth"] = doctor.date_of_birth
+    await uow.fetch_one(LOCK_DOCTOR, doctor_id=dossier.doctor_id)
     written = await uow.fetch_one(UPSERT_DOCTOR if upsert else INSERT_DOCTOR, **values)
     if written is None:  # pragma: no cover - an INSERT … RETURNING that does not raise returns its row
         raise RuntimeError("the insert returned no row")
