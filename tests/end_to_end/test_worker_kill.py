@@ -36,10 +36,17 @@ async def shop(dsn: Secret) -> AsyncIterator[Workshop]:
 
 @asynccontextmanager
 async def worker_process(
-    dsn: Secret, bell: str = "storage", grace: float = 5.0
+    dsn: Secret, bell: str = "storage", grace: float = 5.0, concurrency: int = 20
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, PROGRAM, dsn.reveal(), bell, str(grace), cwd=ROOT, env={"PYTHONPATH": str(ROOT)}
+        sys.executable,
+        PROGRAM,
+        dsn.reveal(),
+        bell,
+        str(grace),
+        str(concurrency),
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT)},
     )
     try:
         yield process
@@ -63,15 +70,15 @@ async def test_of_200_jobs_none_is_lost_or_doubled_when_their_worker_is_killed(
 ) -> None:
     async with redis_peer() as redis:
         bell = redis.address if kind == "redis" else "storage"
-        async with worker_process(dsn, bell) as doomed:
-            await enqueue(shop, bell)
-            await shop.in_state("done", JOBS // 4)
+        async with worker_process(dsn, bell, concurrency=JOBS) as doomed:
+            await enqueue(shop, bell, seconds=2.0)
+            await shop.in_state("running", JOBS)
             doomed.kill()
             await doomed.wait()
         killed = await shop.connection.fetchval("SELECT clock_timestamp()")
         cut_off = (await shop.states()).get("running", 0)
-        assert cut_off > 0
-        async with worker_process(dsn, bell):
+        assert cut_off == JOBS
+        async with worker_process(dsn, bell, concurrency=JOBS):
             await shop.in_state("done", JOBS)
     effects = sorted(map(int, await shop.effects()))
     repeated, rescued = await shop.connection.fetchrow(
