@@ -69,7 +69,7 @@ def resolve(document: dict[str, Any]) -> None:
 def _describe(kind: type) -> dict[str, Any]:
     if isinstance(kind, Refinement):
         return kind.describe()
-    raise NotImplementedError
+    raise NotImplementedError  # msgspec's way to be told that a type is not ours; it names the type itself
 
 
 def _noted(value: Any) -> Iterator[Any]:
