@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from core import features
+from core import failpoints, features
 from core.adapters import AdapterRegistry, Binder, Binding
 from core.config import Config, read_config
 from core.declarations import Collector, Declarations
@@ -54,6 +54,7 @@ def compose(path: str | Path | None, environ: Mapping[str, str]) -> Composition:
     bindings = Binder(config, registry, environ, faults).bind(needed)
     collector.check_job_parameters(declarations.jobs, {*needed, *optional})
     _check_production(config, plugins, bindings, faults)
+    faults += failpoints.arm(environ, production=config.is_production)
     if faults:
         raise ConfigurationError(faults)
     return Composition(

@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 from sqlalchemy.util import await_
 
+from core.failpoints import Failpoint
 from core.jobs.declare import Job, P
 from core.jobs.outbox import JobOutbox, JobRow
 from ports.errors import OutcomeUnknown, Unavailable
@@ -34,6 +35,9 @@ RepositoryT = TypeVar("RepositoryT", bound=SQLAlchemyAsyncRepository[Any])
 
 _UNIT: Final = "hexastar_unit"
 """Key in a session's `info` under which its unit of work is found."""
+
+_BEFORE_COMMIT: Final = Failpoint("unit_of_work.before_commit")
+_COMMITTED: Final = Failpoint("unit_of_work.committed")
 
 
 class TwoDoorsError(RuntimeError):
@@ -169,12 +173,14 @@ class UnitOfWork:
         """
         try:
             self._refuse_ended()
+            _BEFORE_COMMIT()
             if self._transaction is not None:
                 await self._transaction.commit()
             elif self._session is not None:
                 await self._session.run_sync(self._finish)
         finally:
             await self._end()
+        _COMMITTED()
         if self._sent:
             self._outbox.ring(self._sent)
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from litestar import Request
 
+from core.failpoints import Failpoint
 from core.http.idempotency import RETENTION, Claim, claim_of, in_progress, is_kept
 from core.http.injected import Injected
 from core.http.problems import Problem
@@ -37,6 +38,10 @@ ON CONFLICT (scope) DO UPDATE SET
     expires_at = excluded.expires_at
 """  # noqa: S608 - the interval is ours
 _RELEASE: Final = "UPDATE core.idempotency_keys SET locked_until = now() WHERE scope = $1 AND status IS NULL"
+
+_INTENT_WRITTEN: Final = Failpoint("steps.intent_written")
+_BEFORE_ANSWER: Final = Failpoint("steps.before_answer_kept")
+_ANSWER_KEPT: Final = Failpoint("steps.answer_kept")
 
 
 class IdempotentSteps:
@@ -66,13 +71,16 @@ class IdempotentSteps:
         claim = self._claim
         await connection.execute(_INTEND, claim.scope, claim.route, claim.fingerprint, resumed or reference, lease)
         self.begun = True
+        _INTENT_WRITTEN()
         return resumed
 
     async def keep(self, units: UnitOfWorkFactory, answer: Answer) -> None:
         """Store the answer: the use case is over."""
         if self._claim is not None and self.begun:
+            _BEFORE_ANSWER()
             async with units() as uow:
                 await self._claim.keep(await uow.connection(), answer)
+            _ANSWER_KEPT()
 
     async def release(self, units: UnitOfWorkFactory) -> None:
         """Let the next attempt resume at once."""

@@ -4,16 +4,22 @@ Where the request carries an Idempotency-Key, the unit also keeps its answer.
 """
 
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, Final
 
 from litestar import Request
 
+from core.failpoints import Failpoint
 from core.http.idempotency import Claim, claim_of, is_kept
 from core.http.injected import Injected
 from core.http.problem_handlers import STATE_KEY, render
 from core.http.problems import PROBLEM_MEDIA_TYPE, Problem
 from core.http.recording import RECORDING, Answer
 from core.unit_of_work import UnitOfWork, UnitOfWorkFactory
+
+_BEFORE_EFFECT: Final = Failpoint("request.before_effect")
+_AFTER_EFFECT: Final = Failpoint("request.after_effect")
+_ANSWER_KEPT: Final = Failpoint("request.answer_kept")
+_BEFORE_RESPONSE: Final = Failpoint("request.before_response")
 
 
 class UnrecordedAnswerError(RuntimeError):
@@ -31,17 +37,24 @@ async def provide_unit_of_work(
     claim = await claim_of(request)
     if claim is None:
         async with units() as uow:
+            _BEFORE_EFFECT()
             yield uow
+            _AFTER_EFFECT()
+        _BEFORE_RESPONSE()
         return
     request.scope["state"][RECORDING] = None
     try:
         async with units(on_begin=claim.take) as uow:
+            _BEFORE_EFFECT()
             yield uow
+            _AFTER_EFFECT()
             await claim.keep(await uow.connection(), recorded_answer(request))
+            _ANSWER_KEPT()
     except Problem as refusal:
         if is_kept(refusal):
             await keep_refusal(request, units, claim, refusal)
         raise
+    _BEFORE_RESPONSE()
 
 
 def recorded_answer(request: Request[Any, Any, Any]) -> Answer:

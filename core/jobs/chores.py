@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import structlog
 
+from core.failpoints import Failpoint
 from core.jobs.declare import Job
 from core.jobs.ledger import Ledger
 
@@ -15,6 +16,9 @@ UNPARK_INTERVAL: Final = 10.0
 PRUNE_INTERVAL: Final = 60.0
 PRUNE_BATCH: Final = 1000
 MEASURE_INTERVAL: Final = 10.0
+
+_BEFORE_RESCUE: Final = Failpoint("jobs.before_rescue")
+_RESCUED: Final = Failpoint("jobs.rescued")
 
 logger: Any = structlog.get_logger(__name__)
 
@@ -53,7 +57,10 @@ class Rescuer:
         gone = sighting.absent & self._suspects
         self._suspects = sighting.absent - gone
         if gone or sighting.expired:
-            for job_id, name, state in await ledger.rescue(gone):
+            _BEFORE_RESCUE()
+            rescued = await ledger.rescue(gone)
+            _RESCUED()
+            for job_id, name, state in rescued:
                 logger.warning("job rescued from a lost worker", job=name, job_id=str(job_id), state=state)
                 self._rescued(name)
             self._found()

@@ -13,6 +13,7 @@ import msgspec
 from cronsim import CronSim
 
 from core.clock import new_id
+from core.failpoints import Failpoint
 from core.jobs.declare import Job, Tick
 from core.jobs.ledger import Ledger
 
@@ -21,6 +22,9 @@ PATIENCE: Final = timedelta(minutes=1)
 
 LONGEST_NAP: Final = 5.0
 """Seconds between looks at the clock at most, since the database's clock may be set."""
+
+_BEFORE_TICK: Final = Failpoint("jobs.before_tick")
+_TICK_INSERTED: Final = Failpoint("jobs.tick_inserted")
 
 INSERT_TICK: Final = """
 INSERT INTO core.jobs (id, name, lane, payload, priority, run_at, max_attempts, key, uniqueness)
@@ -76,7 +80,9 @@ class Crontab:
         self._schedules = self._schedules or await self._resume(ledger, now)
         for schedule in self._schedules:
             for tick in schedule.due(now, patience):
+                _BEFORE_TICK()
                 await ledger.insert(INSERT_TICK, *_row(schedule.job, tick))
+                _TICK_INSERTED()
                 schedule.inserted(tick)
         until = min(schedule.next(now) for schedule in self._schedules) - now
         return min(until.total_seconds(), LONGEST_NAP)

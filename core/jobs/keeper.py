@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
+from core.failpoints import Failpoint
 from core.jobs.chores import Chore
 from core.jobs.declare import Job
 from core.jobs.endings import hang_up
@@ -24,6 +25,10 @@ POLL: Final = 1.0
 
 CLOCK_GRAIN: Final = 0.002
 """Seconds by which the loop's timers may run ahead of the database's clock."""
+
+_CLAIMED: Final = Failpoint("jobs.claimed")
+_BEFORE_OUTCOMES: Final = Failpoint("jobs.before_outcomes")
+_OUTCOMES_WRITTEN: Final = Failpoint("jobs.outcomes_written")
 
 
 def give_back(claim: Claim) -> Outcome:
@@ -130,7 +135,9 @@ class Keeper:
             return
         batch, self._outcomes = self._outcomes, []
         try:
+            _BEFORE_OUTCOMES()
             await ledger.settle(batch)
+            _OUTCOMES_WRITTEN()
         except BaseException:
             self._outcomes = batch + self._outcomes
             raise
@@ -145,6 +152,8 @@ class Keeper:
             return
         self._claimable = False  # before the statement, so that a bell which rings meanwhile is not lost
         claims = await ledger.claim(rooms, free)
+        if claims:
+            _CLAIMED()
         for claim in claims:
             self._hand_over(claim)
         if len(claims) == free or self._lanes.left_some(rooms, (claim.lane for claim in claims)):

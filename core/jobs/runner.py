@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from core.containment import contained
+from core.failpoints import Failpoint
 from core.jobs.declare import Discard, Job, JobAttempt, LeaseLostError, Retry, Unit
 from core.jobs.ledger import Claim, Outcome, mark_done
 from core.telemetry import names
@@ -20,6 +21,11 @@ from core.telemetry.redaction import redact_text
 from core.telemetry.tracing import Tracing
 
 ERROR_LENGTH: Final = 300
+
+_BEFORE_EFFECT: Final = Failpoint("jobs.before_effect")
+_AFTER_EFFECT: Final = Failpoint("jobs.after_effect")
+_MARKED_DONE: Final = Failpoint("jobs.marked_done")
+_COMMITTED: Final = Failpoint("jobs.committed")
 
 logger: Any = structlog.get_logger(__name__)
 
@@ -162,13 +168,18 @@ class _Bound:
             raise TimeoutError(f"the job ran into its deadline of {self.job.timeout:g} s") from error
 
     async def _run(self, claim: Claim, payload: msgspec.Struct, attempt: JobAttempt) -> None:
+        _BEFORE_EFFECT()
         if not self._transactional:
             await self._function(payload, **self._arguments(JobContext(attempt)))
+            _AFTER_EFFECT()
             return
         async with self._units() as uow:
             await self._function(payload, **self._arguments(JobContext(attempt, uow)))
+            _AFTER_EFFECT()
             if uow.used:
                 await mark_done(await uow.connection(), claim)
+                _MARKED_DONE()
+        _COMMITTED()
 
 
 def outcome_of(claim: Claim, job: Job[Any], failure: Exception) -> Outcome:

@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from core.clock import Clock
+from core.failpoints import Failpoint
 from core.jobs.declare import Retry, job
 from core.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from plugins.verification.insurance.queries import notification as queries
@@ -24,6 +25,11 @@ from ports.mail import Mail, Message
 TIMEOUT: Final = 60.0
 LEASE: Final = timedelta(seconds=2 * TIMEOUT)
 """How long a claim is believed; longer than an attempt may last."""
+
+
+_CLAIMED: Final = Failpoint("verification.notification_claimed")
+_SENT: Final = Failpoint("verification.notification_sent")
+_SETTLED: Final = Failpoint("verification.notification_settled")
 
 
 class SendNotification(msgspec.Struct, frozen=True):
@@ -65,9 +71,12 @@ async def deliver(units: UnitOfWorkFactory, mail: Mail, clock: Clock, notificati
         if row.status == "sending":
             return await _found_claimed(uow, clock, row)
         await uow.execute(queries.CLAIM, notification_id=row.id, lease_until=clock.now() + LEASE)
+    _CLAIMED()
     delivery = await _attempt(mail, clock, row)
+    _SENT()
     async with units() as uow:
         await _settle(uow, clock, row.id, delivery)
+    _SETTLED()
     return delivery
 
 
