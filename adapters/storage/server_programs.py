@@ -69,7 +69,7 @@ def initialise(data_dir: Path, account: Account | None) -> None:
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
     private_folder(draft, account)
-    _run(["initdb", f"--pgdata={draft}", *_INITDB], account)
+    run_program(["initdb", f"--pgdata={draft}", *_INITDB], account)
     draft.rename(data_dir)
 
 
@@ -83,10 +83,15 @@ def start(data_dir: Path, socket_dir: Path, log: Path, account: Account | None) 
     for name, value in _SERVER.items():
         options += ["-c", f"{name}={value}"]
     command = ["pg_ctl", "start", f"--pgdata={data_dir}", f"--log={log}", "--wait", f"--timeout={_TIMEOUT}"]
-    _run([*command, f"--options={shlex.join(options)}"], account)
+    run_program([*command, f"--options={shlex.join(options)}"], account)
 
 
-def _run(command: list[str], account: Account | None) -> None:
+def run_program(command: list[str], account: Account | None) -> None:
+    """Run one of PostgreSQL's programs, given with its arguments, as `account`.
+
+    Raises:
+        Unavailable: it failed.
+    """
     program, *arguments = command
     prefix, identity = _as(account)
     environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
