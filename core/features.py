@@ -109,9 +109,8 @@ def register_lifespan() -> Sequence[Callable[[Services], AbstractAsyncContextMan
 
 
 async def _require_current_migrations(services: Services) -> None:
-    behind = [status.owner for status in await services.migrator.status() if not status.is_current]
-    if behind:
-        raise RuntimeError(f"migrations are due for {', '.join(behind)}: run `litestar database upgrade`")
+    if behind := await services.migrator.behind():
+        raise RuntimeError(f"migrations are due for {', '.join(behind)}: run `hexastar database upgrade`")
 
 
 @asynccontextmanager

@@ -55,8 +55,11 @@ async def running_services(
         services.ports.update(ports)
         services.storage = ports["storage"]
         services.migrator = await asyncio.to_thread(Migrator, services.storage, composition.declarations.histories)
-        if not composition.config.is_production and not await services.migrator.is_current():
-            await services.migrator.upgrade(logger.info)
+        if behind := await services.migrator.behind():
+            if composition.config.is_production:
+                logger.error("the database is behind: not ready until `hexastar database upgrade` ran", owners=behind)
+            else:
+                await services.migrator.upgrade(logger.info)
         bell = open_bell(composition.config.bell, services.storage)
         stack.push_async_callback(bell.close)
         services.bell = bell

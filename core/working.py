@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from core.faults import StartupError
 from core.injection import JobInjector, Services
 from core.jobs.worker import Worker
 
@@ -27,9 +28,21 @@ def make_worker(services: Services, *, signals: bool) -> Worker:
     )
 
 
+async def require_tables(services: Services) -> None:
+    """Make sure that jobs find the tables that they were written for, and use up no attempts on old ones.
+
+    Raises:
+        StartupError: migrations are due.
+    """
+    if behind := await services.migrator.behind():
+        owners = ", ".join(behind)
+        raise StartupError(f"no jobs run on a database that is behind ({owners}): run `hexastar database upgrade`")
+
+
 @asynccontextmanager
 async def working(services: Services) -> AsyncIterator[None]:
-    """Run the jobs beside the server, in this process."""
+    """Run the jobs beside the server, in this process. Raises as `require_tables`."""
+    await require_tables(services)
     worker = make_worker(services, signals=False)
     task = asyncio.create_task(worker.run(), name="hexastar-worker")
     try:

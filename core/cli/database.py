@@ -7,7 +7,7 @@ import click
 
 from core.cli.deployment import Failure, composed, migrator, run_async
 from core.lifespan import opened_storage
-from core.migrations import Migrator
+from core.migrations import MigrationStatus, Migrator
 
 R = TypeVar("R")
 
@@ -19,7 +19,10 @@ def database() -> None:
 
 @database.command
 def upgrade() -> None:
-    """Bring every enabled owner's tables up to date; a second migrator waits for the first."""
+    """Bring every enabled owner's tables up to date; a second migrator waits for the first.
+
+    A step that meets a table in use gives up after a second and comes back, ten times at most.
+    """
     _migrating(lambda migrator: migrator.upgrade(click.echo))
 
 
@@ -28,7 +31,7 @@ def upgrade() -> None:
 @click.argument("revision", default="-1")
 def downgrade(owner: str, revision: str) -> None:
     """Take OWNER's tables down to REVISION (default: one step; `base` for nothing)."""
-    _migrating(lambda migrator: migrator.downgrade(owner, revision))
+    _migrating(lambda migrator: migrator.downgrade(owner, revision, click.echo))
 
 
 @database.command
@@ -36,9 +39,8 @@ def status() -> None:
     """Show where each owner's history stands; exit 1 where something is to be done."""
     found = _migrating(lambda migrator: migrator.status())
     for item in found:
-        mark = "up to date" if item.is_current else f"behind: head is {item.head}"
-        click.echo(f"{item.owner}: {item.current or 'nothing'} ({mark})")
-    if not all(item.is_current for item in found):
+        click.echo(f"{item.owner}: {item.current or 'nothing'} ({_mark(item)})")
+    if any(item.is_behind for item in found):
         raise SystemExit(1)
 
 
@@ -61,7 +63,7 @@ def drop(owner: str, *, yes: bool) -> None:
     """Drop OWNER's tables with all their data."""
     if not yes:
         click.confirm(f"Drop every table of {owner} with all its data?", abort=True)
-    _migrating(lambda migrator: migrator.drop(owner))
+    _migrating(lambda migrator: migrator.drop(owner, click.echo))
 
 
 @database.command
@@ -69,6 +71,12 @@ def drop(owner: str, *, yes: bool) -> None:
 def sql(owner: str) -> None:
     """Print the SQL of OWNER's whole history, for review."""
     click.echo(_migrating(lambda migrator: _immediately(migrator.sql(owner))))
+
+
+def _mark(status: MigrationStatus) -> str:
+    if status.is_ahead:
+        return f"ahead: this version knows {status.head}"
+    return f"behind: head is {status.head}" if status.is_behind else "up to date"
 
 
 async def _immediately(value: R) -> R:

@@ -5,7 +5,7 @@ import click
 from core.cli.deployment import with_services
 from core.injection import Services
 from core.lifespan import freeze_collector
-from core.working import make_worker
+from core.working import make_worker, require_tables
 
 
 @click.group
@@ -20,6 +20,7 @@ def run() -> None:
 
 
 async def _work(services: Services) -> None:
+    await require_tables(services)
     worker = make_worker(services, signals=True)
     freeze_collector()
     await worker.run()

@@ -180,7 +180,7 @@ def test_what_a_command_prints_is_not_mixed_with_what_is_logged(state_dir):
     command = [str(Path(sys.executable).with_name("hexastar")), "database", "sql", "core"]
     printed = subprocess.run(command, cwd=state_dir, capture_output=True, text=True, timeout=60, check=True)
     lines = printed.stdout.splitlines()
-    assert lines[0] == "BEGIN;"
+    assert lines[0] == "SET lock_timeout = '1s';"
     assert "[info" not in printed.stdout
     assert "embedded PostgreSQL" in printed.stderr
 
