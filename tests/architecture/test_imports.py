@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PURE = {"email_validator", "msgspec", "stdnum"}
+PURE = {"email_validator", "jsonpath_rfc9535", "msgspec", "re2", "stdnum"}
 HOUSE = ("core", "ports", "adapters", "plugins")
 
 

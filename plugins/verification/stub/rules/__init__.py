@@ -1,0 +1,1 @@
+"""The pure rules of the stub control plane."""
