@@ -4,26 +4,34 @@
 
     ok              accepts everything
     421             closes the service at MAIL
+    421-after-3     closes the service at MAIL once it has taken three messages since the mode was set; any number
     450, 550        refuses, for now or for good, recipients whose address begins with `refused`
     550-sender      refuses the sender
     451-data        refuses the message for now, after it was sent
     554-data        refuses the message for good, after it was sent
     slow            answers the message only after two minutes
-    drop            takes the message and closes the connection without an answer
+    slow-3          answers the message only after three seconds; any number
+    drop            takes the message and closes the connection before its 250: nobody can know
     drop-before     closes the connection at DATA, before a byte of the message
+
+Each message that it takes responsibility for, or that it took before it dropped the connection, is appended to a
+journal and on disk before the server answers: whatever is killed then, `deliveries` tells what has arrived.
 """
 
 import asyncio
 import base64
 import datetime as dt
+import hashlib
 import ipaddress
 import json
+import os
 import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +55,15 @@ class Received:
     authenticated: bool
 
 
+@dataclass(frozen=True)
+class Arrival:
+    """One message in the journal: its Message-ID, whom it was for, and the SHA-256 of what was sent, in hex."""
+
+    message_id: str
+    recipients: list[str]
+    sha256: str
+
+
 class SmtpPeer:
     """A running server. `certificate` is the file to trust for its TLS."""
 
@@ -65,8 +82,15 @@ class SmtpPeer:
         records = [json.loads(path.read_text()) for path in sorted((self._folder / "new").iterdir())]
         return [Received(**(record | {"content": base64.b64decode(record["content"])})) for record in records]
 
+    def deliveries(self) -> list[Arrival]:
+        """Return the journal; every line of it was on disk before its message was answered."""
+        journal = self._folder / "journal.jsonl"
+        lines = journal.read_text(encoding="utf-8").splitlines() if journal.exists() else []
+        return [Arrival(**json.loads(line)) for line in lines]
+
     def forget(self) -> None:
         """Throw away what was received and behave well again."""
+        (self._folder / "journal.jsonl").unlink(missing_ok=True)
         for path in (self._folder / "new").iterdir():
             path.unlink()
         self.behave("ok")
@@ -116,10 +140,32 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._count = 0
+        self._mode_set = 0.0
+        self._taken = 0
 
     @property
     def mode(self) -> str:
-        return (self._folder / "mode").read_text()
+        """The mode, without its number."""
+        return self._read()[0]
+
+    @property
+    def number(self) -> int | None:
+        """The number that ends the mode."""
+        return self._read()[1]
+
+    @property
+    def taken(self) -> int:
+        """How many messages were taken since the mode was set."""
+        self._read()
+        return self._taken
+
+    def _read(self) -> tuple[str, int | None]:
+        file = self._folder / "mode"
+        if (set_at := file.stat().st_mtime_ns) != self._mode_set:
+            self._mode_set, self._taken = set_at, 0
+        mode = file.read_text()
+        stem, dash, number = mode.rpartition("-")
+        return (stem, int(number)) if dash and number.isdecimal() else (mode, None)
 
     def keep(self, session: Any, envelope: Any, *, over_tls: bool) -> None:
         record = {
@@ -129,10 +175,26 @@ class Spool:
             "over_tls": over_tls,
             "authenticated": session.authenticated,
         }
+        self._journal(envelope)
+        self._taken += 1
         self._count += 1
         written = self._folder / f"{self._count:06}"
         written.write_text(json.dumps(record))
         written.rename(self._folder / "new" / written.name)
+
+    def _journal(self, envelope: Any) -> None:
+        content = envelope.original_content
+        line = {
+            "message_id": BytesHeaderParser().parsebytes(content)["Message-ID"],
+            "recipients": envelope.rcpt_tos,
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
+        journal = os.open(self._folder / "journal.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(journal, json.dumps(line).encode() + b"\n")
+            os.fsync(journal)
+        finally:
+            os.close(journal)
 
 
 class Peer(SMTP):
@@ -153,7 +215,8 @@ class Handler:
         self.spool = spool
 
     async def handle_MAIL(self, _server: Any, _session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802
-        if self.spool.mode == "421":
+        spool = self.spool
+        if spool.mode == "421" or (spool.mode == "421-after" and spool.taken >= (spool.number or 0)):
             return "421 4.3.2 closing"
         if self.spool.mode == "550-sender":
             return "550 5.1.8 not you"
@@ -173,7 +236,7 @@ class Handler:
             return "554 5.7.1 never"
         self.spool.keep(session, envelope, over_tls=server.transport.get_extra_info("sslcontext") is not None)
         if self.spool.mode == "slow":
-            await asyncio.sleep(120)
+            await asyncio.sleep(120 if self.spool.number is None else self.spool.number)
         if self.spool.mode == "drop":
             server.transport.abort()
         return "250 OK"
