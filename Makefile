@@ -54,6 +54,10 @@ check: $(VENV)/.check ## Lint, types, architecture, and migrations against the m
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/architecture/test_migrations.py
 
+.PHONY: faults
+faults: $(VENV)/.test ## Install and run the tests of faults at a release's counts, one after the other
+	@$(BIN)/python -m pytest tests/faults --full --numprocesses 0 $(ARGS)
+
 .PHONY: bench
 bench: $(VENV)/.test ## Measure against peers, in one run; the peers get a virtual environment of their own
 	@$(BIN)/python -m tests.bench $(ARGS)
