@@ -28,6 +28,9 @@ from core.http.problems import PROBLEM_MEDIA_TYPE, VALIDATION_ERROR, ProblemDocu
 REQUEST_ID: Final = "RequestId"
 """Name of the header that every answer carries."""
 
+_AWAY: Final = "ServiceUnavailable"
+"""Name of the answer for whatever is away, too slow or in doubt."""
+
 _VALUES: Final = (kinds.INVALID_DATE, kinds.INVALID_DATETIME, kinds.INVALID_EMAIL, kinds.HEADER_INJECTION)
 _QUERY: Final = (kinds.BAD_REQUEST, kinds.UNKNOWN_PARAMETER)
 _PARAMETERS: Final = (VALIDATION_ERROR, kinds.REPEATED_PARAMETER, *_VALUES)
@@ -43,11 +46,13 @@ _BODY: Final = (
     kinds.UNSUPPORTED_MEDIA_TYPE,
 )
 _KEY: Final = (kinds.INVALID_IDEMPOTENCY_KEY, kinds.IDEMPOTENCY_IN_PROGRESS, kinds.IDEMPOTENCY_KEY_REUSED)
-_ANYWHERE: Final = (kinds.AUTHENTICATION_REQUIRED, kinds.INTERNAL_ERROR, kinds.SERVICE_UNAVAILABLE)
+_UNAVAILABLE: Final = (kinds.SERVICE_UNAVAILABLE, kinds.OUTCOME_UNKNOWN, kinds.DEADLINE_EXCEEDED)
+_ANYWHERE: Final = (kinds.AUTHENTICATION_REQUIRED, kinds.INTERNAL_ERROR, *_UNAVAILABLE)
 """A credential that is nobody's is refused where everybody may come in, too."""
 
 _SHARED: Final = (
-    *_ANYWHERE,
+    kinds.AUTHENTICATION_REQUIRED,
+    kinds.INTERNAL_ERROR,
     kinds.FORBIDDEN,
     kinds.NOT_FOUND,
     kinds.REQUEST_TIMEOUT,
@@ -70,7 +75,7 @@ _HEADERS: Final[dict[ProblemType, dict[str, OpenAPIHeader]]] = {
         "RateLimit": OpenAPIHeader(description="What is left, and until when.", schema=_STRING),
         "RateLimit-Policy": OpenAPIHeader(description="The limit and its window.", schema=_STRING),
     },
-    kinds.SERVICE_UNAVAILABLE: {"Retry-After": _RETRY_AFTER},
+    **{kind: {"Retry-After": _RETRY_AFTER} for kind in _UNAVAILABLE},
     kinds.NOT_READY: {"Retry-After": _RETRY_AFTER},
     kinds.UNHEALTHY: {"Retry-After": _RETRY_AFTER},
     kinds.IDEMPOTENCY_IN_PROGRESS: {"Retry-After": _RETRY_AFTER},
@@ -113,12 +118,14 @@ def refusals(endpoint: Endpoint) -> dict[str, OpenAPIResponse | Reference]:
 
 
 def shared_refusals() -> dict[str, OpenAPIResponse | Reference]:
-    """Return the responses that operations refer to, by name: those of one kind of the core's own."""
-    return {_name(kind): _refusal([kind]) for kind in _SHARED}
+    """Return the responses that operations refer to, by name: those of the core's own."""
+    return {**{_name(kind): _refusal([kind]) for kind in _SHARED}, _AWAY: _refusal(_UNAVAILABLE)}
 
 
 def _answer(problems: Collection[ProblemType]) -> OpenAPIResponse | Reference:
     [first, *others] = problems
+    if set(problems) == set(_UNAVAILABLE):
+        return Reference(ref=f"#/components/responses/{_AWAY}")
     if not others and first in _SHARED:
         return Reference(ref=f"#/components/responses/{_name(first)}")
     return _refusal(problems)

@@ -126,10 +126,14 @@ def _of_port_error(exc: PortError) -> Problem:
     match exc:
         case Unavailable():
             wait = RETRY_AFTER if exc.retry_after is None else exc.retry_after
-            return Problem(kinds.SERVICE_UNAVAILABLE, headers={"Retry-After": str(math.ceil(wait))})
+            return Problem(kinds.SERVICE_UNAVAILABLE, headers=_after(wait))
         case OutcomeUnknown():
-            return Problem(kinds.OUTCOME_UNKNOWN)
+            return Problem(kinds.OUTCOME_UNKNOWN, headers=_after(RETRY_AFTER))
     return Problem(kinds.UPSTREAM_REJECTED)
+
+
+def _after(seconds: float) -> dict[str, str]:
+    return {"Retry-After": str(math.ceil(seconds))}
 
 
 def _of_http_exception(request: Request[Any, Any, Any], exc: HTTPException) -> Problem:

@@ -198,7 +198,7 @@ UPSTREAM_REJECTED: Final = ProblemType(
 )
 OUTCOME_UNKNOWN: Final = ProblemType(
     "outcome_unknown",
-    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
     "A service that we depend on did not confirm",
     "It may or may not have happened. Look before you repeat it, or repeat it with the same Idempotency-Key.",
 )
@@ -207,6 +207,13 @@ SERVICE_UNAVAILABLE: Final = ProblemType(
     HTTPStatus.SERVICE_UNAVAILABLE,
     "A service that we depend on is away",
     "Nothing was done. Wait as long as `Retry-After` says and try again.",
+)
+DEADLINE_EXCEEDED: Final = ProblemType(
+    "deadline_exceeded",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "It took too long",
+    "It may or may not have happened. Wait as long as `Retry-After` says, then look, or repeat it with the same "
+    "Idempotency-Key.",
 )
 NOT_READY: Final = ProblemType(
     "not_ready",

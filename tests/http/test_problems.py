@@ -40,7 +40,7 @@ STATUS = {
     "unavailable": 503,
     "away": 503,
     "rejected": 502,
-    "unknown": 502,
+    "unknown": 503,
     "unauthorized": 401,
     "forbidden": 403,
     "many": 429,
@@ -127,6 +127,7 @@ async def test_a_problem_carries_what_it_was_raised_with(client: httpx.AsyncClie
 async def test_who_must_wait_is_told_how_long(client: httpx.AsyncClient) -> None:
     assert (await client.get("/api/v1/raise/unavailable")).headers["Retry-After"] == "3"
     assert (await client.get("/api/v1/raise/away")).headers["Retry-After"] == "1"
+    assert (await client.get("/api/v1/raise/unknown")).headers["Retry-After"] == "1"
     assert (await client.get("/api/v1/raise/many")).headers["Retry-After"] == "3"
 
 

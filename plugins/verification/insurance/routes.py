@@ -11,7 +11,7 @@ from core.auth import Principal, scope
 from core.clock import Clock, new_id
 from core.http.idempotent_steps import IdempotentSteps
 from core.http.injected import Injected
-from core.http.problem_types import OUTCOME_UNKNOWN, UPSTREAM_REJECTED
+from core.http.problem_types import UPSTREAM_REJECTED
 from core.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from plugins.verification.insurance import problems
 from plugins.verification.insurance.schemas import enrichment as enrichments
@@ -166,7 +166,7 @@ async def process_payout(
     "/notification/send",
     access=WRITE,
     summary="Send a notification",
-    problems=(*problems.SENDING_PROBLEMS, UPSTREAM_REJECTED, OUTCOME_UNKNOWN),
+    problems=(*problems.SENDING_PROBLEMS, UPSTREAM_REJECTED),
     description="Queues a registered notification, or the one in the body. `?wait=true` tries to send it first.",
     status_code=HTTP_202_ACCEPTED,
     responses={HTTP_200_OK: ResponseSpec(notifications.NotificationOut, description="It has been sent.")},
