@@ -46,6 +46,8 @@ class Services:
         self.clock = clock
         self.plugin_settings = plugin_settings
         self.ports: dict[str, Any] = {}
+        self.opened: dict[str, Any] = {}
+        """What the lifespans of plugins keep open, by names of their own that begin with the plugin's."""
 
     def of(self, plugin: str, name: str) -> Any:
         """Return the service that a part of `plugin` means by `name`."""

@@ -17,7 +17,9 @@ class PluginManifest(msgspec.Struct, frozen=True, kw_only=True):
         requires: plugins that must be enabled with it and come up before it.
         ports: ports that it needs; binding them is checked at start.
         optional_ports: ports that it uses where they are bound; they are reported by readiness, never failing.
-        settings: Struct of its section of plugins.toml; unknown keys in the section are errors.
+        settings: Struct of its section of plugins.toml; unknown keys in the section are errors. Two methods are called
+            where it has them: `in_profile(profile)` returns the settings with the defaults that depend on the profile,
+            and `unsafe()` yields what production refuses, as pairs of a key and the reason.
     """
 
     name: str

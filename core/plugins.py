@@ -88,7 +88,8 @@ class PluginSet:
             section = self._config.plugin_sections.get(name, {})
             settings = self._reader.read(manifest.settings, section, f"plugins.{name}")
             if settings is not None:
-                self._register(Plugin(manifest=manifest, module=module, settings=settings))
+                settled = _settled(settings, self._config.profile)
+                self._register(Plugin(manifest=manifest, module=module, settings=settled))
 
     def collect(self, hook: str, check: Callable[[Plugin, Any], object] | None = None) -> Iterator[tuple[Plugin, Any]]:
         """Call `hook` on each plugin that implements it and yield what it declares.
@@ -243,6 +244,12 @@ class PluginSet:
     @cached_property
     def _entry_points(self) -> tuple[EntryPoint, ...]:
         return tuple(entry_points(group=ENTRY_POINT_GROUP))
+
+
+def _settled(settings: msgspec.Struct, profile: str) -> msgspec.Struct:
+    """Let settings whose defaults depend on the profile fill them in."""
+    settle = getattr(settings, "in_profile", None)
+    return settings if settle is None else settle(profile)
 
 
 def _cycle(names: list[str], manifests: Mapping[str, PluginManifest]) -> list[str]:

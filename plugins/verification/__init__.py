@@ -60,7 +60,7 @@ def register_subscribers() -> Sequence[Job[Any]]:
 @hookimpl
 def register_tables() -> str:
     """Import every table and return the Postgres schema that they live in."""
-    for group in ("doctors", "academic", "insurance", "evidence"):
+    for group in ("doctors", "academic", "insurance", "evidence", "stub"):
         importlib.import_module(f"{__name__}.{group}.tables")
     return manifest.name
 

@@ -215,7 +215,7 @@ def by_table(rows: Any) -> dict[str, list[Any]]:
 
 async def test_the_columns_are_the_specified_ones_of_their_types(connection: Connection) -> None:
     found = by_table(await connection.fetch(COLUMNS))
-    assert found.keys() - BOOKKEEPING == SPECIFIED.keys()
+    assert {table for table in found if not table.startswith("stub_")} - BOOKKEEPING == SPECIFIED.keys()
     for table, (columns, _) in SPECIFIED.items():
         held = {row["name"]: row for row in found[table]}
         assert (held["id"]["type"], held["id"]["required"]) == ("uuid", True)
