@@ -47,12 +47,12 @@ test: $(VENV)/.test ## Install and run the tests (WORKERS=auto)
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) $(ARGS)
 
 .PHONY: check
-check: $(VENV)/.check ## Lint, types, architecture, and migrations against the models
+check: $(VENV)/.check ## Lint, types, architecture, and migrations against the models and against what blocks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q tests/architecture/test_migrations.py
+	$(BIN)/python -m pytest -q tests/architecture/test_migrations.py tests/architecture/test_migration_sql.py
 
 .PHONY: faults
 faults: $(VENV)/.test ## Install and run the tests of faults at a release's counts, one after the other

@@ -23,7 +23,9 @@ def upgrade() -> None:
             f"CREATE TRIGGER set_updated_at BEFORE UPDATE ON verification.{table}"
             " FOR EACH ROW EXECUTE FUNCTION verification.set_updated_at()"
         )
+    # Nothing to look through yet: the table is as new as the revision before this one, and only grows from here.
     op.execute(
+        "-- squawk-ignore constraint-missing-not-valid\n"
         "ALTER TABLE verification.reviewer_transitions"
         " ADD CONSTRAINT ck_reviewer_transitions_amount CHECK (amount >= 0)"
     )

@@ -11,6 +11,26 @@ from core.testing.contracts.storage import eventually
 from core.testing.database import create_clone, drop_database
 from core.testing.migrated import environ_for_tests
 
+CATALOGUE = """
+WITH ours AS (SELECT oid, nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema')
+SELECT format('%s.%s %s %s %s %s', nspname, relname, attname, format_type(atttypid, atttypmod), attnotnull,
+              pg_get_expr(adbin, adrelid)) AS line
+FROM pg_attribute JOIN pg_class c ON c.oid = attrelid JOIN ours ON ours.oid = relnamespace
+LEFT JOIN pg_attrdef d ON d.adrelid = attrelid AND d.adnum = attnum WHERE attnum > 0 AND relkind IN ('r', 'S')
+UNION ALL SELECT format('%s.%s %s', nspname, conname, pg_get_constraintdef(c.oid))
+FROM pg_constraint c JOIN ours ON ours.oid = connamespace
+UNION ALL SELECT pg_get_indexdef(c.oid) FROM pg_class c JOIN ours ON ours.oid = relnamespace WHERE relkind = 'i'
+UNION ALL SELECT pg_get_triggerdef(t.oid) FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid
+JOIN ours ON ours.oid = relnamespace WHERE NOT tgisinternal
+UNION ALL SELECT pg_get_functiondef(p.oid) FROM pg_proc p JOIN ours ON ours.oid = pronamespace WHERE prokind = 'f'
+UNION ALL SELECT format('%s.%s %s %s', nspname, relname, reloptions, obj_description(c.oid))
+FROM pg_class c JOIN ours ON ours.oid = relnamespace WHERE relkind = 'r'
+UNION ALL SELECT format('%s comment %s %s', objoid::regclass, objsubid, description) FROM pg_description
+JOIN pg_class c ON c.oid = objoid JOIN ours ON ours.oid = relnamespace WHERE objsubid > 0
+ORDER BY line
+"""
+"""What the database says about every schema of ours; order of columns within a table apart."""
+
 
 @pytest.fixture
 async def migrator(postgres_server, hexastar_config, hexastar_environ, tmp_path, worker_id):
@@ -35,12 +55,43 @@ async def test_from_empty_to_head_the_tables_are_as_the_models_say(migrator):
     assert await migrator.differences() == {}
 
 
-async def test_down_to_nothing_and_up_again(migrator):
+async def catalogue(migrator):
+    connection = await migrator._storage.connect(application_name="test")
+    try:
+        return [row["line"] for row in await connection.fetch(CATALOGUE)]
+    finally:
+        await connection.close()
+
+
+async def test_down_to_nothing_and_up_again_the_catalogue_is_the_same(migrator):
     await migrator.upgrade(ignore)
+    before = await catalogue(migrator)
     for status in reversed(await migrator.status()):
         await migrator.downgrade(status.owner, "base", ignore)
     assert [status.current for status in await migrator.status()] == [None for _ in await migrator.status()]
+    assert [line for line in await catalogue(migrator) if "alembic_version" not in line] == []
     await migrator.upgrade(ignore)
+    assert await migrator.differences() == {}
+    assert await catalogue(migrator) == before
+    assert len(before) > 400
+
+
+async def test_one_step_down_and_up_again_the_catalogue_is_the_same(migrator):
+    await migrator.upgrade(ignore)
+    before = await catalogue(migrator)
+    for status in reversed(await migrator.status()):
+        await migrator.downgrade(status.owner, "-1", ignore)
+    assert await migrator.behind()
+    await migrator.upgrade(ignore)
+    assert await catalogue(migrator) == before
+
+
+async def test_the_sql_that_is_printed_for_review_makes_the_very_same_tables(migrator):
+    connection = await migrator._storage.connect(application_name="test")
+    for status in await migrator.status():
+        await connection.execute(migrator.sql(status.owner))
+    await connection.close()
+    assert await migrator.behind() == []
     assert await migrator.differences() == {}
 
 
