@@ -187,10 +187,17 @@ async def at_work(dsn: Secret, workers: int = 1) -> None:
         await connection.close()
 
 
+@asynccontextmanager
+async def start_command(folder: Path, environ: Mapping[str, str], *arguments: str) -> AsyncIterator[Program]:
+    """Run `hexastar` with `arguments`; at the end stop it, and kill what is left of its group."""
+    process, log = await _start(folder, environ, f"command-{time.monotonic_ns()}", *arguments)
+    async with _ending(Program(process, log)) as started:
+        yield started
+
+
 async def command(folder: Path, environ: Mapping[str, str], *arguments: str) -> tuple[int, str]:
     """Run `hexastar` with `arguments` to its end; return its exit code and all that it printed."""
-    process, log = await _start(folder, environ, f"command-{time.monotonic_ns()}", *arguments)
-    async with _ending(Program(process, log)) as program:
+    async with start_command(folder, environ, *arguments) as program:
         return await program.ended(), program.output()
 
 
