@@ -1,5 +1,6 @@
 """Values whose syntax JSON does not know are plain strings and decimals once they are in."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.http.values import CurrencyAmount, EmailAddress, HeaderText, InvalidValue, Money, decode_value
+from core.http.values import CurrencyAmount, EmailAddress, HeaderText, InvalidValue, Money, Timestamp, decode_value
 
 
 class Payment(msgspec.Struct):
@@ -86,3 +87,32 @@ def test_an_instance_is_a_value_that_is_already_right() -> None:
     assert not isinstance("a@X.org", EmailAddress)
     assert isinstance(Decimal("1.20"), Money)
     assert not isinstance("1.20", Money)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "0001-01-01T00:00:00+23:59",
+        "9999-12-31T23:59:59-23:59",
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+        "1899-12-31T23:59:59Z",
+        "9998-12-31T23:59:59-00:01",
+        "2026-03-01T09:30:00",
+        "2026-03-01",
+        "",
+        0,
+        1e300,
+        None,
+    ],
+)
+def test_a_timestamp_that_no_clock_could_hold_is_refused(value: object) -> None:
+    with pytest.raises(InvalidValue) as refused:
+        Timestamp.parse(value)
+    assert refused.value.code == "invalid_datetime"
+
+
+def test_a_timestamp_is_taken_in_utc() -> None:
+    assert Timestamp.parse("2026-03-01T09:30:00+02:00") == datetime(2026, 3, 1, 7, 30, tzinfo=UTC)
+    assert Timestamp.parse("1900-01-01T00:00:00Z").year == 1900
+    assert isinstance(datetime(2026, 3, 1, tzinfo=UTC), Timestamp)

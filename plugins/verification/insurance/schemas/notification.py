@@ -6,8 +6,8 @@ from uuid import UUID
 
 import msgspec
 
-from core.http.values import EmailAddress
-from plugins.verification.insurance.schemas.values import ClaimReference, Instant, Subject
+from core.http.values import EmailAddress, Timestamp
+from plugins.verification.insurance.schemas.values import ClaimReference, Subject
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=20000)]
 NotificationStatus = Literal["pending", "queued", "sending", "sent", "uncertain", "failed"]
@@ -20,7 +20,7 @@ class NotificationRegistration(msgspec.Struct, frozen=True, kw_only=True, forbid
     subject: Subject
     message: Text
     claim_reference: ClaimReference | None = None
-    send_after: Instant | None = None
+    send_after: Timestamp | None = None
 
 
 class NotificationSendIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,7 +31,7 @@ class NotificationSendIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     subject: Subject | None = None
     message: Text | None = None
     claim_reference: ClaimReference | None = None
-    send_after: Instant | None = None
+    send_after: Timestamp | None = None
 
 
 class RegisteredNotification(msgspec.Struct, frozen=True, kw_only=True):

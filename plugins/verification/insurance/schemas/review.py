@@ -7,13 +7,13 @@ from uuid import UUID
 
 import msgspec
 
+from core.http.values import Timestamp
 from plugins.verification.evidence.schemas import Verification
 from plugins.verification.insurance.rules.review import Action, FhirOutcome, Priority, Role, State
 from plugins.verification.insurance.schemas.values import (
     ClaimReference,
     Comment,
     Currency,
-    Instant,
     NonNegativeAmount,
     PersonId,
     PositiveAmount,
@@ -35,7 +35,7 @@ class ReviewRegistration(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     submitted_by: PersonId
     assigned_to: PersonId | None = None
     priority: Priority = "normal"
-    due_at: Instant | None = None
+    due_at: Timestamp | None = None
     workflow_state: WorkflowStateIn | None = None
 
 

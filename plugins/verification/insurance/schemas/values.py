@@ -2,20 +2,15 @@
 
 import math
 import re
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
-from litestar.openapi.spec import OpenAPIFormat, OpenAPIType
 
-from core.http.values import CurrencyAmount, HeaderText, InvalidValue, Refinement, Timestamp
+from core.http.values import CurrencyAmount, HeaderText, InvalidValue, Refinement
 
 LARGEST: Final = Decimal("999999999999.99")
 """What NUMERIC(14, 2) holds."""
-
-FIRST_YEAR: Final = 1900
-LAST_YEAR: Final = 9998
 
 NOTHING: Final[Any] = Decimal(0)
 WHOLE: Final[Any] = Decimal(1)
@@ -85,26 +80,6 @@ class Rate(Decimal, metaclass=Refinement):
         types = ["string", "number"]
         pattern = r"^(0(\.[0-9]{1,4})?|1(\.0{1,4})?)$"
         return {"type": types, "pattern": pattern, "minimum": 0, "maximum": 1, "examples": ["0.8"]}
-
-
-class Instant(datetime, metaclass=Refinement):
-    """A time with an offset (RFC 3339) in the years 1900 to 9998, which every clock and store can hold in UTC."""
-
-    @classmethod
-    def parse(cls, value: object) -> datetime:
-        """Return the time in UTC, or raise InvalidValue `invalid_datetime`."""
-        try:
-            instant = msgspec.convert(value, Timestamp).astimezone(UTC)
-        except (msgspec.ValidationError, OverflowError):
-            instant = None
-        if instant is None or not FIRST_YEAR <= instant.year <= LAST_YEAR:
-            raise InvalidValue("invalid_datetime", "A time is written like 2026-03-01T09:30:00Z.")
-        return instant
-
-    @classmethod
-    def describe(cls) -> dict[str, Any]:
-        """Return the schema: a date and time."""
-        return {"type": OpenAPIType.STRING, "format": OpenAPIFormat.DATE_TIME}
 
 
 class Subject(HeaderText):
