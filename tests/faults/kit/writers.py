@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
@@ -12,6 +12,7 @@ from tests.faults.kit.history import History, Outcome
 
 ENTRIES = "/api/v1/tally/entries"
 CLIENT_PATIENCE = 30.0
+RETRIES_AT_ONCE = 20
 
 
 class Writers:
@@ -40,10 +41,9 @@ class Writers:
     async def resolve(self) -> int:
         """Repeat every operation that was not answered for under its key until it is; return how many there were."""
         open_ones = {one.operation for one in self.history.of("unknown")}
-        async with self._client() as client:
-            for name in open_ones:
-                while await self._write(client, -1, name) == "unknown":  # noqa: ASYNC110 - the server is asked
-                    await asyncio.sleep(0.05)
+        async with self._client() as client, asyncio.TaskGroup() as group:
+            for number in range(RETRIES_AT_ONCE):
+                group.create_task(self._settle(client, sorted(open_ones)[number::RETRIES_AT_ONCE]))
         return len(open_ones)
 
     async def write(self, client: httpx.AsyncClient, number: int) -> Outcome:
@@ -58,10 +58,15 @@ class Writers:
         self.written += 1
         return self._refuse_half and (self.written + number) % 2 == 0
 
+    async def _settle(self, client: httpx.AsyncClient, names: Sequence[str]) -> None:
+        for name in names:
+            while await self._write(client, -1, name) == "unknown":  # noqa: ASYNC110 - the server is asked
+                await asyncio.sleep(0.05)
+
     async def _write_until(self, stop: asyncio.Event, client: httpx.AsyncClient, number: int) -> None:
         while not stop.is_set():
             if await self.write(client, number) == "unknown":
-                await asyncio.sleep(0.02)  # as a client that heeds Retry-After would, only less patient
+                await asyncio.sleep(0.1)  # as a client that heeds Retry-After would, only less patient
 
     async def _write(self, client: httpx.AsyncClient, number: int, name: str) -> Outcome:
         invoked = time.monotonic()
