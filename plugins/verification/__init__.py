@@ -5,7 +5,8 @@ else asks. Every answer carries its evidence, and every decision is recorded.
 """
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from litestar.types import ControllerRouterHandler
 from core.hookspecs import hookimpl
 from core.http.health import HealthCheck
 from core.http.problems import ProblemType
+from core.injection import Services
 from core.jobs.declare import Job
 from core.manifest import PluginManifest
 from plugins.verification.academic.problems import ACADEMIC_PROBLEMS
@@ -29,6 +31,7 @@ from plugins.verification.insurance.problems import INSURANCE_PROBLEMS
 from plugins.verification.insurance.routes import insurance_routes
 from plugins.verification.problems import DOCTOR_PROBLEMS, SHARED_PROBLEMS
 from plugins.verification.settings import Settings
+from plugins.verification.stub.service.journaling import journaling
 
 manifest: Final = PluginManifest(
     name="verification",
@@ -62,6 +65,7 @@ def register_tables() -> str:
     """Import every table and return the Postgres schema that they live in."""
     for group in ("doctors", "academic", "insurance", "evidence", "stub"):
         importlib.import_module(f"{__name__}.{group}.tables")
+    importlib.import_module(f"{__name__}.stub.journal_tables")
     return manifest.name
 
 
@@ -75,6 +79,12 @@ def register_migrations() -> Path:
 def register_commands() -> Sequence[click.Command]:
     """Return `seed-demo` and `load-icd`."""
     return [seed_demo, load_icd]
+
+
+@hookimpl
+def register_lifespan(settings: Settings) -> Sequence[Callable[[Services], AbstractAsyncContextManager[None]]]:
+    """Keep the journal of stubbed requests, where there is a control plane."""
+    return [journaling] if settings.stub.enabled else []
 
 
 @hookimpl

@@ -1,0 +1,1 @@
+"""The routes of the stub control plane: `/api/v1/_stub`."""
