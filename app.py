@@ -12,6 +12,7 @@ from core.application import build_application
 from core.cli.faults import configuration_failure
 from core.composition import compose
 from core.faults import ConfigurationError
+from core.telemetry.process import take_process
 
 gc.enable()
 
@@ -23,6 +24,8 @@ def create_app() -> Litestar:
         ClickException: with every fault of the configuration; it ends a command with exit code 78.
     """
     try:
-        return build_application(compose(None, os.environ))
+        app = build_application(compose(None, os.environ))
     except ConfigurationError as error:
         raise configuration_failure(error) from None
+    take_process()
+    return app

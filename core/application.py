@@ -18,6 +18,7 @@ from core.authentication import AuthenticationMiddleware
 from core.cli import CommandLine
 from core.clock import Clock, SystemClock
 from core.composition import Composition
+from core.confidential import secrets_of
 from core.containment import contain
 from core.description import describe, health_checks
 from core.faults import ConfigurationError, ConfigurationFault, one_line
@@ -46,12 +47,15 @@ from core.http.recording import RecordedResponse, recordable
 from core.http.unit_of_work import provide_unit_of_work
 from core.http.values import PARAMETER_DECODERS
 from core.injection import Services
+from core.keys import key_ring
 from core.lifespan import freeze_collector, running_services
 from core.plugins import Plugin
 from core.starting import Application
 from core.telemetry.access_log import AccessLog
 from core.telemetry.entry import TelemetryMiddleware
+from core.telemetry.failures import let_speak
 from core.telemetry.logging import configure_logging
+from core.telemetry.redaction import know_secrets
 
 NAME: Final = "hexastar"
 VERSION: Final = "0.1.0"
@@ -77,7 +81,7 @@ def build_application(
         ConfigurationError: a route declares no access, or two routes are the same.
     """
     config = composition.config
-    access_log = configure_logging(NAME, VERSION, console=config.profile == "development")
+    access_log = _configure_logging(composition)
     services = Services(config, clock or SystemClock(), _settings(composition), version=VERSION)
     registry = ProblemRegistry(composition.declarations.problems)
     makers = composition.declarations.authenticators
@@ -121,6 +125,15 @@ def build_application(
     app.state.composition = composition
     app.asgi_handler = _enter(app.asgi_handler, services, registry, access_log)
     return app
+
+
+def _configure_logging(composition: Composition) -> AccessLog:
+    """Open the log, which knows whose words it may repeat and which it must not."""
+    config = composition.config
+    know_secrets(secrets_of(composition))
+    let_speak(plugin.module.__name__ for plugin in composition.plugins.plugins)
+    hash_key = key_ring(config).keys("hashes of e-mail addresses in the log")[0]
+    return configure_logging(NAME, VERSION, console=config.profile == "development", hash_key=hash_key)
 
 
 def _settings(composition: Composition) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from core.telemetry.redaction import redact_text
 from ports.errors import PortError
 
 EX_CONFIG: Final = 78
@@ -25,7 +26,7 @@ class ConfigurationFault(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         place = f"{self.source}: {self.key}" if self.key else self.source
-        return f"{place}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+        return redact_text(f"{place}: {self.message}" + (f" ({self.hint})" if self.hint else ""))
 
 
 class ConfigurationError(Exception):
@@ -47,12 +48,15 @@ class StartupError(Exception):
 
 
 def one_line(error: BaseException) -> str:
-    """Return what `error` says about itself, on one line; the innermost one speaks where several were grouped."""
+    """Return what `error` says about itself, on one line; the innermost one speaks where several were grouped.
+
+    Secrets in it are blotted out: drivers quote addresses with their passwords.
+    """
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, PortError | StartupError):
-        return " ".join(str(error).split())
-    return " ".join(f"{type(error).__name__}: {error}".split())
+        return redact_text(" ".join(str(error).split()))
+    return redact_text(" ".join(f"{type(error).__name__}: {error}".split()))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -20,6 +20,15 @@ GRACE: Final = 30
 """Seconds that requests in flight are given at a stop."""
 
 BACKLOG: Final = 1024
+
+_GRANIAN_LOG: Final = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {},
+    "handlers": {},
+    "loggers": {"_granian": {"handlers": [], "propagate": True}},
+}
+"""Leaves Granian's records to the handlers of the process, which are ours."""
 HEADER_TIMEOUT: Final = 10.0
 
 
@@ -105,6 +114,7 @@ def _serve_with_granian(address: Address, workers: int) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=GRACE + 10,
         log_access=False,
+        log_dictconfig=_GRANIAN_LOG,
     ).serve()
 
 

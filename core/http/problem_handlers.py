@@ -107,9 +107,11 @@ def _again(replay: Replay) -> Response[bytes]:
 
 
 def as_problem(request: Request[Any, Any, Any], exc: Exception) -> Problem:
-    """Return what the client is told of `exc`; log it where the fault is ours."""
+    """Return what the client is told of `exc`; log it, once, where the fault is ours."""
     match exc:
         case Problem():
+            if exc.type.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                logger.error("a request was refused as %s", exc.type.code, exc_info=exc)
             return exc
         case PortError():
             return _of_port_error(exc)
@@ -122,7 +124,7 @@ def as_problem(request: Request[Any, Any, Any], exc: Exception) -> Problem:
 
 
 def _of_port_error(exc: PortError) -> Problem:
-    logger.warning("a dependency failed", exc_info=exc)
+    logger.error("a dependency failed", exc_info=exc)
     match exc:
         case Unavailable():
             wait = RETRY_AFTER if exc.retry_after is None else exc.retry_after

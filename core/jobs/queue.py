@@ -20,6 +20,7 @@ from core.jobs.endings import wind_up
 from core.jobs.keeper import Keeper
 from core.jobs.ledger import Claim, Outcome
 from core.jobs.outbox import JobOutbox
+from core.telemetry.redaction import redact_text
 from ports.storage import Storage
 
 NAME: Final = "jobs"
@@ -181,7 +182,7 @@ class DurableQueue(saq.Queue):
     def _settle_taken(self, job: saq.Job, state: str, error: str | None, delay: float) -> None:
         claim = self._taken.pop(job.key, None)
         if claim is not None:
-            last_line = (error or "").strip().rpartition("\n")[2] or None
+            last_line = redact_text((error or "").strip().rpartition("\n")[2]) or None
             self._keeper.settle(claim, Outcome(claim.id, claim.attempts, state, last_line, delay))
 
     def _count(self, state: str) -> None:

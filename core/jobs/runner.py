@@ -15,9 +15,8 @@ from core.containment import contained
 from core.failpoints import Failpoint
 from core.jobs.declare import Discard, Job, JobAttempt, LeaseLostError, Retry, Unit
 from core.jobs.ledger import Claim, Outcome, mark_done
-from core.telemetry import names
+from core.telemetry import failures, names
 from core.telemetry.activity import JobActivity, current_activity
-from core.telemetry.redaction import redact_text
 from core.telemetry.tracing import Tracing
 
 ERROR_LENGTH: Final = 300
@@ -101,7 +100,11 @@ class Runner:
         if bound is None:
             return Outcome(claim.id, claim.attempts, "parked", forgiven=1)
         activity = JobActivity(
-            job=claim.name, job_id=str(claim.id), attempt=claim.number, request_id=claim.request_id or ""
+            job=claim.name,
+            job_id=str(claim.id),
+            attempt=claim.number,
+            request_id=claim.request_id or "",
+            payload=claim.payload,
         )
         before = current_activity.set(activity)
         started = perf_counter()
@@ -192,9 +195,8 @@ def outcome_of(claim: Claim, job: Job[Any], failure: Exception) -> Outcome:
 
 
 def describe(failure: Exception) -> str:
-    """Return class and first line of the message, capped and redacted; further lines of a driver's may quote data."""
-    first = str(failure).partition("\n")[0].replace("\0", "").encode("utf-8", "replace").decode()
-    return f"{type(failure).__name__}: {redact_text(first)}"[:ERROR_LENGTH]
+    """Return kind and first line of the message, capped; nothing in it repeats the payload or quotes a row."""
+    return failures.describe(failure).partition("\n")[0].encode("utf-8", "replace").decode()[:ERROR_LENGTH]
 
 
 def _carrier(claim: Claim) -> dict[str, str]:

@@ -4,8 +4,11 @@ One variable holds one small object, which a log line asks for its fields. Setti
 anything is logged.
 """
 
+from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import Final, Protocol
+
+from core.telemetry import confidences
 
 
 class Activity(Protocol):
@@ -14,6 +17,9 @@ class Activity(Protocol):
     def log_fields(self) -> dict[str, str | int]:
         """Return the fields that join a line to it: `request_id`, `plugin`, `principal`, `job_id`, `attempt`."""
 
+    def confidences(self) -> Iterable[str]:
+        """Return what came from outside with it, which no message may repeat; asked only where something failed."""
+
 
 current_activity: Final[ContextVar[Activity | None]] = ContextVar("hexastar_activity", default=None)
 
@@ -21,9 +27,10 @@ current_activity: Final[ContextVar[Activity | None]] = ContextVar("hexastar_acti
 class JobActivity:
     """One attempt at a job. Set it in `current_activity` while the attempt runs."""
 
-    __slots__ = ("_fields",)
+    __slots__ = ("_fields", "_payload")
 
-    def __init__(self, *, job: str, job_id: str, attempt: int, request_id: str = "") -> None:
+    def __init__(self, *, job: str, job_id: str, attempt: int, request_id: str = "", payload: str = "") -> None:
+        self._payload = payload
         self._fields: dict[str, str | int] = {
             "request_id": request_id,
             "plugin": job.partition(".")[0],
@@ -35,3 +42,7 @@ class JobActivity:
     def log_fields(self) -> dict[str, str | int]:
         """Return the attempt's fields."""
         return self._fields
+
+    def confidences(self) -> Iterable[str]:
+        """Return every text and number of the job's payload."""
+        return confidences.of_json(self._payload)

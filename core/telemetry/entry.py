@@ -5,9 +5,10 @@ through as well; the route's template is known once the router has run, which is
 """
 
 import asyncio
+import logging
 import random
 import re
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import Any, Final
 
@@ -16,9 +17,10 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from opentelemetry.context import attach, detach
 from opentelemetry.trace import Span, set_span_in_context
 
-from core.telemetry import names
+from core.telemetry import confidences, names
 from core.telemetry.access_log import AccessLog
 from core.telemetry.activity import current_activity
+from core.telemetry.failures import mark_told
 from core.telemetry.metrics import Metrics
 from core.telemetry.redaction import redact_text
 from core.telemetry.tracing import EMPTY, Tracing, continued, record_failure
@@ -33,6 +35,8 @@ CLIENT_CLOSED: Final = 499
 
 _ACCEPTABLE_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _NO_HEADER: Final = b""
+
+logger: Final = logging.getLogger(__name__)
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
@@ -81,6 +85,9 @@ class TelemetryMiddleware:
             await self._app(scope, receive, exchange.send)
         except BaseException as failure:
             exchange.fail(failure)
+            if not isinstance(failure, asyncio.CancelledError):
+                logger.exception("a request failed outside of the handlers")
+                mark_told(failure)
             raise
         finally:
             self._finish(exchange, span, perf_counter() - started)
@@ -171,6 +178,10 @@ class Exchange:
     def log_fields(self) -> dict[str, str | int]:
         """Return the fields that join a log line to this exchange."""
         return {"request_id": self.request_id, "plugin": self.plugin, "principal": self.principal}
+
+    def confidences(self) -> Iterable[str]:
+        """Return what the caller sent."""
+        return confidences.of_request(self.scope)
 
 
 def _request_id(incoming: Mapping[bytes, bytes]) -> str:

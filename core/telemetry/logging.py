@@ -2,7 +2,7 @@
 
 Console in development; elsewhere one line of JSON a record with `timestamp` (UTC), `level`, `event`, `logger`,
 `service.name`, `service.version`, `trace_id`, `span_id`, `request_id`, `plugin` and `principal`, and for jobs `job`,
-`job_id` and `attempt`. Redaction comes last.
+`job_id` and `attempt`; where something failed also `error.type` and `exception`. Redaction comes last.
 """
 
 import json
@@ -16,8 +16,10 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from core.telemetry import names
 from core.telemetry.access_log import AccessLog, AccessRecord
 from core.telemetry.activity import current_activity
+from core.telemetry.failures import printable, trace, was_told
 from core.telemetry.redaction import redact_event, use_hash_key
 from core.telemetry.tracing import current_ids
 from core.telemetry.writer import LineWriter
@@ -25,14 +27,19 @@ from core.telemetry.writer import LineWriter
 Render = Callable[[Mapping[str, Any]], bytes]
 
 _SERVERS: Final = ("uvicorn", "uvicorn.error", "granian", "_granian")
+_GRANIAN_REPEATS: Final = "Application callable raised an exception"
 _SERVERS_ACCESS: Final = ("uvicorn.access", "granian.access")
 _TALKATIVE: Final = ("saq", "botocore", "aiosmtplib", "httpx", "httpcore", "urllib3", "asyncio")
 """Libraries that log what they handle below warnings: arguments of jobs, addresses, headers."""
+
+_IN_THE_DARK: Final = ("asyncio", "stray")
+"""Loggers of what nobody waited for: what it was doing when it failed is not known any more."""
 
 _URGENT: Final = frozenset({"warning", "error", "critical"})
 _NOBODY: Final = {"request_id": "", "plugin": "", "principal": ""}
 _NOT_ON_CONSOLE: Final = frozenset({"timestamp", "service.name", "service.version", "span_id", "trace_id"})
 _encoder: Final = msgspec.json.Encoder()
+_is_json = False
 
 
 def configure_logging(
@@ -54,6 +61,8 @@ def configure_logging(
         hash_key: key for the hashes of e-mail addresses; without one they differ from process to process.
         stream: where lines go; standard error by default, since standard output is for what commands print.
     """
+    global _is_json  # noqa: PLW0603 - one log a process
+    _is_json = not console
     if hash_key:
         use_hash_key(hash_key)
     writer = LineWriter(stream or sys.stderr.buffer)
@@ -62,7 +71,7 @@ def configure_logging(
         structlog.processors.add_log_level,
         _Context(service_name, service_version),
         structlog.processors.StackInfoRenderer(),
-        structlog.processors.format_exc_info,
+        _tell_failure,
         redact_event,
     ]
     lowest = logging.getLevelNamesMapping()[level]
@@ -72,12 +81,18 @@ def configure_logging(
         logger_factory=lambda name="hexastar": _Output(name, writer, render),
         cache_logger_on_first_use=False,
     )
+    logging.captureWarnings(capture=True)
     _take_standard_library(_Handler(processors, writer, render), lowest)
 
     def emit(record: AccessRecord) -> None:
         writer.write(render(msgspec.to_builtins(record)) if console else _encoder.encode(record))
 
     return AccessLog(emit, service_name=service_name, service_version=service_version)
+
+
+def writes_json() -> bool:
+    """Tell whether this process's log is one of JSON."""
+    return _is_json
 
 
 def to_json(event: Mapping[str, Any]) -> bytes:
@@ -111,6 +126,16 @@ class _Context:
         }
 
 
+def _tell_failure(logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Replace `exc_info` by the failure's kind and by its trace, told as `failures` does."""
+    given = event.pop("exc_info", None)
+    failure = sys.exc_info()[1] if given is True else given[1] if isinstance(given, tuple) else given
+    if isinstance(failure, BaseException):
+        event[names.ERROR_TYPE] = type(failure).__qualname__
+        event["exception"] = trace(failure, in_the_dark=logger.name in _IN_THE_DARK)
+    return event
+
+
 class _Output:
     """The far end of a structlog logger."""
 
@@ -135,15 +160,31 @@ class _Handler(logging.Handler):
         self._render = render
 
     def emit(self, record: logging.LogRecord) -> None:
+        if _is_repeated(record):
+            return
         try:
-            event: Any = {"event": record.getMessage()}
-            if record.exc_info:
-                event["exc_info"] = record.exc_info
-            for process in self._processors:
-                event = process(record, record.levelname.lower(), event)
-            self._writer.write(self._render(event), urgent=record.levelno >= logging.WARNING)
-        except Exception:  # noqa: BLE001 - as the standard library does it: a bad record must not stop the program
-            self.handleError(record)
+            self._write(record, {"event": _message(record), "exc_info": record.exc_info})
+        except Exception as error:  # noqa: BLE001 - a bad record must stop neither the program nor the log
+            self._write(record, {"event": "a log record could not be written", "reason": type(error).__qualname__})
+
+    def _write(self, record: logging.LogRecord, event: Any) -> None:
+        for process in self._processors:
+            event = process(record, record.levelname.lower(), event)
+        self._writer.write(self._render(event), urgent=record.levelno >= logging.WARNING)
+
+
+def _message(record: logging.LogRecord) -> str:
+    """Return the record's message; of the event loop's only the first line, since the others show what was at work."""
+    message = record.getMessage()
+    return message.partition("\n")[0] if record.name in _IN_THE_DARK else message
+
+
+def _is_repeated(record: logging.LogRecord) -> bool:
+    """Tell whether a server reports what the application has told already, with the request that it belongs to."""
+    if record.name not in _SERVERS:
+        return False
+    failure = record.exc_info[1] if record.exc_info else None
+    return was_told(failure) or str(record.msg).startswith(_GRANIAN_REPEATS)
 
 
 def _take_standard_library(handler: logging.Handler, lowest: int) -> None:
@@ -169,10 +210,20 @@ def _console() -> Render:
 
     def render(event: Mapping[str, Any]) -> bytes:
         shown: MutableMapping[str, Any] = {
-            name: value for name, value in event.items() if name not in _NOT_ON_CONSOLE and value != ""
+            name: _on_console(name, value)
+            for name, value in event.items()
+            if name not in _NOT_ON_CONSOLE and value != ""
         }
         shown["time"] = datetime.now().astimezone().strftime("%H:%M:%S.%f")[:-3]
         line = renderer(None, "", shown)
         return str(line).encode("utf-8", "backslashreplace")
 
     return render
+
+
+def _on_console(name: str, value: Any) -> Any:
+    """Return `value` so that it moves no cursor and forges no line; a trace alone may have several."""
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return text if name == "exception" else text.replace("\n", "\\n")

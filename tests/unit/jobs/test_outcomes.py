@@ -51,7 +51,7 @@ def test_a_failure_repeats_the_job_while_attempts_that_count_are_left(
         ("duplicate key\nDETAIL: Key (email)=(a@example.org)", "ValueError: duplicate key"),
         ("cannot reach smtp://user:hunter2@host", "ValueError: cannot reach smtp://user:***@host"),
         pytest.param("nul \0 and surrogate \ud800", "ValueError: nul  and surrogate ?", id="unprintable"),
-        ("", "ValueError: "),
+        ("", "ValueError"),
     ],
 )
 def test_of_an_error_class_and_first_line_are_kept_without_secrets(message: str, kept: str) -> None:
