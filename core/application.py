@@ -24,9 +24,10 @@ from core.description import describe, health_checks
 from core.faults import ConfigurationError, ConfigurationFault, one_line
 from core.http.admission import admit
 from core.http.body import StrictRequest
+from core.http.cors import Cors
 from core.http.dependencies import Service, hand_out_services
 from core.http.guard import HttpGuard
-from core.http.headers import DOCUMENTATION_POLICY, cors
+from core.http.headers import DOCUMENTATION_POLICY, response_headers
 from core.http.health import Health, mark_started
 from core.http.idempotent_steps import provide_idempotent_steps
 from core.http.methods import unite_methods
@@ -42,7 +43,7 @@ from core.http.page_templates import PageTemplates
 from core.http.parameters import ParameterRules
 from core.http.problem_handlers import problem_handlers
 from core.http.problems import ProblemRegistry
-from core.http.rate_limit import RateLimiter
+from core.http.rate_limit import ClientCount, RateLimiter
 from core.http.recording import RecordedResponse, recordable
 from core.http.unit_of_work import provide_unit_of_work
 from core.http.values import PARAMETER_DECODERS
@@ -83,6 +84,7 @@ def build_application(
     config = composition.config
     access_log = _configure_logging(composition)
     services = Services(config, clock or SystemClock(), _settings(composition), version=VERSION)
+    limiter = RateLimiter(services)
     registry = ProblemRegistry(composition.declarations.problems)
     makers = composition.declarations.authenticators
     dependencies = _dependencies(services, composition)
@@ -97,12 +99,11 @@ def build_application(
             before_request=admit,
             after_request=recordable,
             type_decoders=PARAMETER_DECODERS,
-            cors_config=cors(config.http.cors_origins),
             request_max_body_size=config.http.max_body,
             openapi_config=_documentation(composition),
             template_config=TemplateConfig(instance=_templates(composition)),
             logging_config=None,
-            lifespan=[_lifespan(services, composition, ports or {}, works=works)],
+            lifespan=[_lifespan(services, composition, ports or {}, limiter, works=works)],
             on_startup=[mark_started],
             plugins=[CommandLine(composition), *DOCUMENT_PLUGINS],
         )
@@ -119,11 +120,11 @@ def build_application(
     app.state.services = services
     app.state.metrics = services.metrics
     app.state.problems = registry
-    app.state.rate_limiter = RateLimiter(services)
+    app.state.rate_limiter = limiter
     app.state.health = Health(services, health_checks(composition))
     app.state.deployment = describe(composition)
     app.state.composition = composition
-    app.asgi_handler = _enter(app.asgi_handler, services, registry, access_log)
+    app.asgi_handler = _enter(app.asgi_handler, services, registry, limiter, access_log)
     return app
 
 
@@ -203,7 +204,7 @@ def _templates(composition: Composition) -> PageTemplates:
 
 
 def _lifespan(
-    services: Services, composition: Composition, ports: Mapping[str, Any], *, works: bool | None
+    services: Services, composition: Composition, ports: Mapping[str, Any], limiter: RateLimiter, *, works: bool | None
 ) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     works_here = composition.config.works_in_process if works is None else works
 
@@ -211,6 +212,7 @@ def _lifespan(
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         async with (
             running_services(services, composition, ports),
+            limiter.running(),
             _working(services) if works_here else nullcontext(),
         ):
             freeze_collector()
@@ -278,13 +280,20 @@ def _replaced(handler: HTTPRouteHandler) -> str:
     return ", ".join(name for name, kept in layers.items() if not kept)
 
 
-def _enter(inner: ASGIApp, services: Services, registry: ProblemRegistry, access_log: AccessLog) -> ASGIApp:
+def _enter(
+    inner: ASGIApp, services: Services, registry: ProblemRegistry, limiter: RateLimiter, access_log: AccessLog
+) -> ASGIApp:
     """Put the outer layers around the router: first what observes, then what guards."""
-    guard = HttpGuard(inner, services.config.http, registry)
+    config = services.config
+    asked = config.http.rate_limit
+    client_limit = ClientCount(limiter, asked.requests, asked.seconds) if asked else None
+    app: ASGIApp = HttpGuard(inner, config.http, registry, client_limit)
+    if config.http.cors_origins:
+        app = Cors(app, config.http.cors_origins, registry)
     return TelemetryMiddleware(
-        guard,
+        app,
         tracing=services.tracing,
         metrics=services.metrics,
         access_log=access_log,
-        headers=guard.headers,
+        headers=response_headers(hsts=config.sends_hsts),
     )

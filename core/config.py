@@ -22,6 +22,7 @@ from ports.secrets import Secret
 FILE_NAME: Final = "plugins.toml"
 PATH_VARIABLE: Final = "HEXASTAR_CONFIG"
 MINIMUM_SECRET_LENGTH: Final = 32
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 BELLS: Final = ("redis", "rediss", "unix")
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
@@ -41,16 +42,45 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Whether `litestar run` also works; None means in development and test only."""
 
 
+class ClientLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many requests one client may send within so many seconds."""
+
+    requests: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
+    seconds: Annotated[int, msgspec.Meta(ge=1, le=86_400)]
+
+
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The `[http]` section: what the server accepts. Sizes are bytes, times are seconds."""
+    """The `[http]` section: what the server accepts. Sizes are bytes, times are seconds.
+
+    Attributes:
+        max_body: the largest body.
+        max_connections: connections that one process holds at once; more are refused.
+        header_timeout: how long the request line and the headers may take.
+        write_timeout: how long a client may leave an answer that waits for it.
+        body_chunk_timeout: how long the next chunk of a body may take.
+        body_timeout: how long a whole body may take.
+        allowed_hosts: names under which the service may be addressed; none listed: any.
+        trusted_proxies: networks of our own proxies, whose word for client and scheme is taken.
+        forwarded_header: what those proxies write the chain of addresses to; the other header is a client's claim.
+        cors_origins: origins whose pages may call the service, exactly as browsers write them; `*` stands alone.
+        hsts: whether browsers are told to come over TLS only; None: in production with an https `public_url`.
+        max_in_flight: requests that one process works on at once; more are answered 503 at once.
+        rate_limit: what one client (an IPv4 address, an IPv6 /64) may ask of `/api/`; None: what the routes allow.
+    """
 
     max_body: Annotated[int, msgspec.Meta(ge=1)] = 2 * 1024 * 1024
+    max_connections: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1000
+    header_timeout: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
+    write_timeout: Seconds = 30.0
     body_chunk_timeout: Seconds = 15.0
     body_timeout: Seconds = 60.0
     allowed_hosts: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
+    forwarded_header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
     cors_origins: tuple[str, ...] = ()
-    hsts: bool = False
+    hsts: bool | None = None
+    max_in_flight: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 256
+    rate_limit: ClientLimit | None = None
 
 
 class TopLevel(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +120,12 @@ class Config(TopLevel, frozen=True, kw_only=True):
     def is_production(self) -> bool:
         """Tell whether unsafe defaults are refused."""
         return self.profile == "production"
+
+    @property
+    def sends_hsts(self) -> bool:
+        """Tell whether browsers are told to come over TLS only."""
+        served_over_tls = self.is_production and (self.public_url or "").startswith("https:")
+        return served_over_tls if self.http.hsts is None else self.http.hsts
 
     @property
     def state_path(self) -> Path:
@@ -220,8 +256,11 @@ def _about_http(http: HttpSettings) -> Iterator[tuple[str, str, str]]:
         except ValueError as error:
             yield "http.trusted_proxies", str(error), 'addresses or networks, such as "10.0.0.0/8"'
     for origin in http.cors_origins:
-        if origin != "*" and not _is_origin(origin):
-            yield "http.cors_origins", f"{origin!r} is not an origin", "https://app.example.org, without a path"
+        if origin == "*" and len(http.cors_origins) > 1:
+            yield "http.cors_origins", "'*' stands alone", "list the origins, or '*' for pages of anybody"
+        elif origin != "*" and not _is_origin(origin):
+            hint = "https://app.example.org: lower case, no path, no default port, no wildcard"
+            yield "http.cors_origins", f"{origin!r} is not an origin", hint
 
 
 def _in_production(config: Config) -> Iterator[tuple[str, str, str]]:
@@ -246,7 +285,13 @@ def _is_address(text: str, schemes: tuple[str, ...]) -> bool:
 
 
 def _is_origin(text: str) -> bool:
-    return _is_address(text, ("http", "https")) and urlsplit(text)[2:] == ("", "", "")
+    """Tell whether a browser would write an origin so (RFC 6454, 6.2), since it is compared letter by letter."""
+    if not _is_address(text, tuple(DEFAULT_PORTS)) or "*" in text:
+        return False
+    parts = urlsplit(text)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    port = "" if parts.port in {None, DEFAULT_PORTS[parts.scheme]} else f":{parts.port}"
+    return text == f"{parts.scheme}://{host}{port}"
 
 
 def _obstacle(folder: Path) -> str:

@@ -14,7 +14,7 @@ from core.auth import PUBLIC, Authenticator, scope
 from core.authentication import admin_key_authenticator
 from core.config import Config
 from core.hookspecs import hookimpl
-from core.http import health, idempotency, problem_pages, problem_types, rate_limit, service
+from core.http import health, idempotency, problem_pages, problem_types, rate_store, service
 from core.http.console.guard import TEMPLATES
 from core.http.console.pages import console_routes
 from core.http.console.sessions import console_authenticator, prune_console_sessions
@@ -60,7 +60,7 @@ def register_problems() -> Sequence[ProblemType]:
 @hookimpl
 def register_jobs() -> Sequence[Job[Any]]:
     """Prune what is kept for a while only."""
-    return [idempotency.prune_idempotency_keys, rate_limit.prune_rate_limits, prune_console_sessions]
+    return [idempotency.prune_idempotency_keys, rate_store.prune_rate_limits, prune_console_sessions]
 
 
 @hookimpl

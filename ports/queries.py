@@ -235,7 +235,7 @@ def _result_processor(column: TypeEngine[Any], field: Any) -> Process | None:
     if isinstance(implementation, ARRAY) and _result_processor(implementation.item_type, Any) is None:
         return None
     oid = _FLOAT_OID if isinstance(implementation, Float) else _NUMERIC_OID
-    process = implementation.result_processor(DIALECT, oid if isinstance(implementation, Numeric) else None)
+    process = implementation.result_processor(DIALECT, oid if isinstance(implementation, Float | Numeric) else None)
     if process is None and (_is_json(implementation, field) or _mentions(field, enum.Enum)):
         return partial(msgspec.convert, type=field)
     return process

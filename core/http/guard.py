@@ -1,13 +1,15 @@
 """The layer between the outer world and the router: what is settled before a request is routed."""
 
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from core.http.body_limits import BodyDeadlines, expects_body, within_deadlines
-from core.http.headers import AllowedHosts, RawHeaders, TrustedProxies, response_headers
+from core.http.headers import AllowedHosts, TrustedProxies
 from core.http.methods import answer_head
+from core.http.overload import Admission, Place
 from core.http.problem_handlers import send_problem
 from core.http.problem_types import INVALID_HOST
 from core.http.problems import Problem, ProblemRegistry
@@ -33,38 +35,65 @@ class Limits(Protocol):
         """Networks whose forwarding headers are believed."""
 
     @property
-    def hsts(self) -> bool:
-        """Whether browsers are told to come over TLS only."""
+    def forwarded_header(self) -> str:
+        """The header that those networks write the chain of addresses to."""
+
+    @property
+    def max_in_flight(self) -> int:
+        """Requests that this process works on at once."""
+
+
+CountClient = Callable[[HTTPScope], Awaitable[None]]
+"""Counts a request under what one client may ask; raises Problem 429 where that is used up."""
 
 
 class HttpGuard:
-    """ASGI application that settles host, client address, HEAD and the pace of bodies, then calls `inner`.
+    """ASGI application that settles who may be served, and how, before a request is routed; then calls `inner`.
 
-    `headers` are for the outermost layer to add to every answer that does not set them itself.
+    That is: whether there is room, the host, the client's address, how much one client may ask, HEAD, and the pace
+    of bodies.
+
+    Args:
+        inner: what is guarded.
+        limits: the `[http]` section.
+        registry: the application's kinds of problems.
+        client_limit: counts a request under what one client may ask; None: nothing is counted here.
     """
 
-    def __init__(self, inner: ASGIApp, limits: Limits, registry: ProblemRegistry) -> None:
+    def __init__(
+        self, inner: ASGIApp, limits: Limits, registry: ProblemRegistry, client_limit: CountClient | None = None
+    ) -> None:
         self._inner = inner
         self._registry = registry
+        self._client_limit = client_limit
         self._hosts = AllowedHosts(limits.allowed_hosts)
-        self._proxies = TrustedProxies(limits.trusted_proxies)
+        self._proxies = TrustedProxies(limits.trusted_proxies, limits.forwarded_header)
         self._deadlines = BodyDeadlines(limits.body_chunk_timeout, limits.body_timeout)
-        self.headers: RawHeaders = response_headers(hsts=limits.hsts)
+        self.admission = Admission(limits.max_in_flight)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] != ScopeType.HTTP:
             await self._inner(scope, receive, send)
+        elif self.admission.admits(scope):
+            await self._admit(scope, receive, send)
         else:
-            await self._serve(scope, receive, send)
+            await send_problem(scope, send, self._registry, self.admission.refusal())
+
+    async def _admit(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        place = Place(self.admission, scope, receive, send)
+        place.hold()
+        try:
+            await self._serve(scope, place.receive if expects_body(scope) else receive, place.send)
+        finally:
+            place.release()
 
     async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        if not self._hosts.accepts(scope):
-            await send_problem(scope, send, self._registry, Problem(INVALID_HOST))
+        try:
+            await self._settle(scope)
+        except Problem as problem:
+            await send_problem(scope, send, self._registry, problem)
             return
-        client = scope["client"]
-        if client is not None:
-            scope["client"] = (self._proxies.client_address(scope), client[1])
         if expects_body(scope):
             receive = within_deadlines(receive, self._deadlines)
         method = scope["method"]
@@ -72,3 +101,10 @@ class HttpGuard:
             await self._inner(scope, receive, answer_head(scope, send))
         finally:
             scope["method"] = method
+
+    async def _settle(self, scope: HTTPScope) -> None:
+        if not self._hosts.accepts(scope):
+            raise Problem(INVALID_HOST)
+        self._proxies.settle(scope)
+        if self._client_limit is not None:
+            await self._client_limit(scope)

@@ -1,11 +1,10 @@
-"""What every answer says to browsers, and whom a request may name as host, client and origin."""
+"""What every answer says to browsers, and whom a request may name as host and client."""
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
-from litestar.config.cors import CORSConfig
 from litestar.types import HTTPScope
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
@@ -14,6 +13,9 @@ _FIXED: Final[RawHeaders] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"strict-origin-when-cross-origin"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 )
 _HSTS: Final[RawHeaders] = ((b"strict-transport-security", b"max-age=63072000; includeSubDomains"),)
@@ -65,14 +67,32 @@ def _without_port(host: str) -> str:
 
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_FORWARDED: Final = b"forwarded"
+_SCHEMES: Final = frozenset({"http", "https"})
 
 
 class TrustedProxies:
-    """Whose word is taken for the client's address: the networks of our own proxies and nobody else."""
+    """Whose word is taken for the client's address and scheme: the networks of our own proxies and nobody else.
 
-    def __init__(self, networks: Iterable[str]) -> None:
+    `header` is what those proxies write the chain of addresses to, in lower case: `x-forwarded-for`, or `forwarded`
+    (RFC 7239). The other one is not looked at, since they pass it on as the client wrote it.
+    """
+
+    def __init__(self, networks: Iterable[str], header: str = "x-forwarded-for") -> None:
         self._networks: tuple[Network, ...] = tuple(ipaddress.ip_network(network) for network in networks)
+        self._header = header.encode("latin-1")
         self._trusts = lru_cache(1024)(self._is_inside)
+
+    def settle(self, scope: HTTPScope) -> None:
+        """Put the client's address and the scheme that it used into the scope, where one of our proxies tells them."""
+        client = scope["client"]
+        if client is None or not self._networks or not self._trusts(client[0]):
+            return
+        scope["client"] = (self.client_address(scope), client[1])
+        if (scheme := self._scheme(scope)) in _SCHEMES:
+            scope["scheme"] = scheme
 
     def client_address(self, scope: HTTPScope) -> str:
         """Return the client's address: the peer's, or, behind our proxies, the right-most hop that is not ours.
@@ -83,7 +103,7 @@ class TrustedProxies:
         peer = scope["client"][0] if scope["client"] else ""
         if not self._networks or not self._trusts(peer):
             return peer
-        for hop in reversed(_hops(scope)):
+        for hop in reversed(self._hops(scope)):
             address = _address(hop)
             if address is None:
                 return peer
@@ -92,30 +112,40 @@ class TrustedProxies:
             peer = address
         return peer
 
+    def _hops(self, scope: HTTPScope) -> list[str]:
+        hops = _listed(scope, self._header)
+        return [_parameter(hop, "for") for hop in hops] if self._header == _FORWARDED else hops
+
+    def _scheme(self, scope: HTTPScope) -> str:
+        """Return the scheme that the nearest proxy was addressed by, or nothing."""
+        if self._header == _FORWARDED:
+            return _parameter("".join(_listed(scope, _FORWARDED)[-1:]), "proto").lower()
+        return "".join(_listed(scope, b"x-forwarded-proto")[-1:]).lower()
+
     def _is_inside(self, address: str) -> bool:
         try:
-            parsed = ipaddress.ip_address(address)
+            parsed = unmapped(ipaddress.ip_address(address))
         except ValueError:
             return False
         return any(parsed in network for network in self._networks)
 
 
-def _hops(scope: HTTPScope) -> Sequence[str]:
-    """Return the chain that the proxies wrote: `Forwarded` (RFC 7239) or, where it is absent, X-Forwarded-For."""
-    forwarded: list[str] = []
-    x_forwarded_for: list[str] = []
-    for name, value in scope["headers"]:
-        if name == b"forwarded":
-            forwarded += value.decode("latin-1").split(",")
-        elif name == b"x-forwarded-for":
-            x_forwarded_for += value.decode("latin-1").split(",")
-    return [_for_of(element) for element in forwarded] if forwarded else [hop.strip() for hop in x_forwarded_for]
+def unmapped(address: Address) -> Address:
+    """Return the IPv4 address that a socket for both families writes as `::ffff:192.0.2.1`, others as they are."""
+    return getattr(address, "ipv4_mapped", None) or address
 
 
-def _for_of(element: str) -> str:
+def _listed(scope: HTTPScope, header: bytes) -> list[str]:
+    """Return the elements of a header that is a list, however many lines it takes."""
+    lines = [value.decode("latin-1") for name, value in scope["headers"] if name == header]
+    return [element.strip() for element in ",".join(lines).split(",")] if lines else []
+
+
+def _parameter(element: str, wanted: str) -> str:
+    """Return a parameter of one element of `Forwarded`, or nothing."""
     for pair in element.split(";"):
         name, _, value = pair.strip().partition("=")
-        if name.lower() == "for":
+        if name.lower() == wanted:
             return value.strip('"')
     return ""
 
@@ -127,22 +157,6 @@ def _address(hop: str) -> str | None:
     elif hop.count(":") == 1:
         hop = hop.partition(":")[0]
     try:
-        return str(ipaddress.ip_address(hop))
+        return str(unmapped(ipaddress.ip_address(hop)))
     except ValueError:
         return None
-
-
-def cors(origins: Sequence[str]) -> CORSConfig | None:
-    """Return the configuration for these exact origins; None (no CORS at all) where there are none.
-
-    Credentials travel only with a listed origin, never with `*`.
-    """
-    if not origins:
-        return None
-    return CORSConfig(
-        allow_origins=list(origins),
-        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-API-Key"],
-        expose_headers=["ETag", "Link", "Location", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id"],
-        allow_credentials="*" not in origins,
-    )

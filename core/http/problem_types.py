@@ -101,6 +101,12 @@ FORBIDDEN: Final = ProblemType(
     HTTPStatus.FORBIDDEN,
     "The credential does not allow this",
 )
+CORS_REFUSED: Final = ProblemType(
+    "cors_refused",
+    HTTPStatus.FORBIDDEN,
+    "A page of this origin may not send this request",
+    "`cors_origins` in `[http]` lists the origins whose pages may, exactly as browsers write them.",
+)
 NOT_FOUND: Final = ProblemType(
     "not_found",
     HTTPStatus.NOT_FOUND,
@@ -179,6 +185,12 @@ PRECONDITION_REQUIRED: Final = ProblemType(
     "An If-Match header is required",
     "Read the resource and send its `ETag` in `If-Match`, so that no update is lost.",
 )
+HEAD_TOO_LARGE: Final = ProblemType(
+    "head_too_large",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "The request line and headers are too large",
+    "At most 100 headers and 64 KB are taken, the address included. Cookies count.",
+)
 RATE_LIMITED: Final = ProblemType(
     "rate_limited",
     HTTPStatus.TOO_MANY_REQUESTS,
@@ -214,6 +226,12 @@ DEADLINE_EXCEEDED: Final = ProblemType(
     "It took too long",
     "It may or may not have happened. Wait as long as `Retry-After` says, then look, or repeat it with the same "
     "Idempotency-Key.",
+)
+OVERLOADED: Final = ProblemType(
+    "overloaded",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "There is more to do than can be done now",
+    "Nothing was done. Wait as long as `Retry-After` says and try again.",
 )
 NOT_READY: Final = ProblemType(
     "not_ready",

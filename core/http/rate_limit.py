@@ -1,37 +1,61 @@
-"""Rate limits that hold over all processes: one statement a request, and no more than the limit gets through.
+"""Rate limits that hold over all processes: no more than the limit gets through, and few requests ask the store.
 
     @post("/api/v1/auth/login", access=PUBLIC, rate_limit=RateLimit("login", 20, per=60))
 
 counts by client address, or by principal where `by="principal"`. What only the body tells (five attempts an
-identifier) the service takes itself: `await limiter.take(LOGIN_ATTEMPTS, identifier)`.
+identifier) the service takes itself: `await limiter.take(LOGIN_ATTEMPTS, identifier)`. `[http] rate_limit` limits what
+one client may ask of the whole API.
 
-A window begins with the first request and ends `per` seconds later. While the database is away each process counts for
-itself: the limit is looser then, but neither open nor a failure.
+A window begins with the first request and ends `per` seconds later. While the database is away each process counts on
+for itself: the limit is looser then, but neither open nor a failure. Every answer of a limited route says how much is
+left (`RateLimit`, `RateLimit-Policy`: draft-ietf-httpapi-ratelimit-headers-11).
 """
 
+import asyncio
 import hashlib
+import logging
 import math
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
 from time import monotonic
 from typing import Any, Final, Literal, Protocol
 
 import msgspec
 from litestar import Request
-from sqlalchemy import Float, Integer, bindparam, case, delete, extract, func, or_, select
-from sqlalchemy.dialects.postgresql import insert
+from litestar.types import HTTPScope
 
 from core.auth import Principal
+from core.http.headers import unmapped
+from core.http.overload import ANSWER_HEADERS
 from core.http.problem_types import RATE_LIMITED
 from core.http.problems import Problem
-from core.http.tables import rate_limits
-from core.jobs.declare import Tick, job
-from core.unit_of_work import UnitOfWork
+from core.http.rate_accounts import LEASE, Account
+from core.http.rate_store import give_back, take
 from ports.errors import PortError
-from ports.storage import Command, Query, Storage
+from ports.storage import Storage
 
 STATE_KEY: Final = "rate_limiter"
 """Where the application's state holds its RateLimiter."""
 
-_LOCAL_KEYS: Final = 10_000
+CLIENT: Final = "client"
+"""The name of the limit on what one client may ask of the API."""
+
+MOST_ACCOUNTS: Final = 20_000
+"""Clients that a process remembers at once; the store remembers all of them."""
+
+PATIENCE: Final = 1.0
+"""Seconds that the store is given to answer."""
+
+AWAY: Final = 1.0
+"""Seconds that a store which is away is left alone."""
+
+_IPV6_SITE: Final = 64
+_IPV6: Final = 6
+
+logger = logging.getLogger(__name__)
 
 
 class RateLimit(msgspec.Struct, frozen=True):
@@ -42,40 +66,28 @@ class RateLimit(msgspec.Struct, frozen=True):
     per: int = msgspec.field(default=60)
     by: Literal["address", "principal"] = "address"
 
+    def __post_init__(self) -> None:
+        """Refuse what limits nothing."""
+        if self.limit < 1 or self.per < 1 or not self.name.isascii() or not self.name.isprintable() or '"' in self.name:
+            raise ValueError("a rate limit has a plain name, and lets one request or more through in a second or more")
 
-class _Use(msgspec.Struct, frozen=True):
-    used: int
+    @property
+    def policy(self) -> str:
+        """The item of `RateLimit-Policy`."""
+        return f'"{self.name}";q={self.limit};w={self.per}'
 
 
-class _Window(msgspec.Struct, frozen=True):
+class Standing(msgspec.Struct, frozen=True):
+    """How a client stands under a limit: requests left, and seconds until the window ends."""
+
+    limit: RateLimit
+    left: int
     seconds: int
 
-
-_KEY: Final = rate_limits.c
-_OVER: Final = _KEY.resets_at <= func.now()
-_FIRST: Final = insert(rate_limits).values(
-    key=bindparam("key"),
-    used=1,
-    resets_at=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, bindparam("per", type_=Float)),
-)
-_TAKE: Final = Command(
-    _FIRST.on_conflict_do_update(
-        index_elements=[_KEY.key],
-        set_={
-            "used": case((_OVER, 1), else_=_KEY.used + 1),
-            "resets_at": case((_OVER, _FIRST.excluded.resets_at), else_=_KEY.resets_at),
-        },
-        where=or_(_OVER, _KEY.used < bindparam("limit", type_=Integer)),
-    ).returning(_KEY.used),
-    into=_Use,
-)
-_WAIT: Final = Query(
-    select(func.ceil(extract("epoch", _KEY.resets_at - func.clock_timestamp())).cast(Integer).label("seconds")).where(
-        _KEY.key == bindparam("key")
-    ),
-    into=_Window,
-)
-_PRUNE: Final = Command(delete(rate_limits).where(_OVER))
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Return the fields that tell it; those of several limits make one list."""
+        item = f'"{self.limit.name}";r={self.left};t={self.seconds}'
+        return [(b"ratelimit", item.encode()), (b"ratelimit-policy", self.limit.policy.encode())]
 
 
 class HasStorage(Protocol):
@@ -86,56 +98,132 @@ class HasStorage(Protocol):
         """The store."""
 
 
+class _Counter:
+    """One client under one limit: the account, and the requests that wait for the store's answer."""
+
+    __slots__ = ("account", "key", "turn", "waiting")
+
+    def __init__(self, key: str, limit: int) -> None:
+        self.key = key
+        self.account = Account(limit)
+        self.turn = asyncio.Lock()
+        self.waiting = 0
+
+
 class RateLimiter:
     """Counts uses in the store; by itself while the store is away."""
 
     def __init__(self, services: HasStorage) -> None:
         self._services = services
-        self._local: dict[str, tuple[int, float]] = {}
+        self._counters: OrderedDict[tuple[str, int, int, str], _Counter] = OrderedDict()
+        self._away_until = float("-inf")
+        self._is_away = False
 
-    async def take(self, limit: RateLimit, who: str) -> None:
+    async def take(self, limit: RateLimit, who: str) -> Standing:
         """Count one use of `limit` by `who`.
 
         Raises:
             Problem: 429 `rate_limited`, with `Retry-After`, `RateLimit` and `RateLimit-Policy`.
         """
-        key = f"{limit.name}:{hashlib.sha256(who.encode()).hexdigest()}"
-        try:
-            wait = await self._take_stored(limit, key)
-        except PortError:
-            wait = self._take_here(limit, key)
-        if wait is not None:
-            raise _refusal(limit, wait)
-
-    async def _take_stored(self, limit: RateLimit, key: str) -> float | None:
-        """Count in the store; return the seconds to wait where the limit is used up."""
-        storage = self._services.storage
-        if await storage.fetch_one(_TAKE, key=key, per=float(limit.per), limit=limit.limit) is not None:
-            return None
-        window = await storage.fetch_one(_WAIT, key=key)
-        return window.seconds if window is not None else 0.0
-
-    def _take_here(self, limit: RateLimit, key: str) -> float | None:
-        """Count in this process; return the seconds to wait where the limit is used up."""
+        counter = self._counter(limit, who)
         now = monotonic()
-        used, resets_at = self._local.get(key, (0, now + limit.per))
-        if resets_at <= now:
-            used, resets_at = 0, now + limit.per
-        if used >= limit.limit:
-            return resets_at - now
-        if len(self._local) >= _LOCAL_KEYS:
-            self._local.clear()
-        self._local[key] = (used + 1, resets_at)
-        return None
+        passes = counter.account.take(now)
+        if not passes and not counter.account.is_used_up(now):
+            passes = await self._ask(limit, counter)
+        standing = _standing(limit, counter.account)
+        if not passes:
+            raise _refusal(standing)
+        return standing
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Give back what is leased and not used, now and then, and all of it in the end."""
+        returning = asyncio.create_task(self._return_surplus())
+        try:
+            yield
+        finally:
+            returning.cancel()
+            await asyncio.wait([returning])
+            await self.give_back(monotonic() + LEASE)
+
+    async def give_back(self, now: float) -> None:
+        """Give back the tokens that nobody has used for `LEASE` seconds at the moment `now`."""
+        for counter in list(self._counters.values()):
+            surplus = counter.account.surplus(now)
+            if surplus is not None:
+                with suppress(PortError):
+                    await give_back(self._services.storage, counter.key, *surplus)
+
+    async def _return_surplus(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE)
+            await self.give_back(monotonic())
+
+    def _counter(self, limit: RateLimit, who: str) -> _Counter:
+        name = (limit.name, limit.limit, limit.per, who)
+        counter = self._counters.get(name)
+        if counter is None:
+            counter = self._counters[name] = _Counter(_key(limit, who), limit.limit)
+            if len(self._counters) > MOST_ACCOUNTS:
+                self._counters.popitem(last=False)
+        else:
+            self._counters.move_to_end(name)
+        return counter
+
+    async def _ask(self, limit: RateLimit, counter: _Counter) -> bool:
+        """Ask the store in the name of all requests that wait for it; tell whether this one may pass."""
+        account = counter.account
+        counter.waiting += 1
+        try:
+            async with counter.turn:
+                now = monotonic()
+                if account.take(now):
+                    return True
+                if account.is_used_up(now):
+                    return False
+                if now < self._away_until or not await self._lease(limit, counter):
+                    return account.take_alone(monotonic(), limit.per)
+                return account.take_granted(monotonic())
+        finally:
+            counter.waiting -= 1
+
+    async def _lease(self, limit: RateLimit, counter: _Counter) -> bool:
+        """Ask the store for tokens; tell whether it answered."""
+        asked = monotonic()
+        want = counter.account.want(asked, counter.waiting)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                grant = await take(self._services.storage, counter.key, limit.limit, limit.per, want)
+        except (PortError, TimeoutError):
+            self._away_until = monotonic() + AWAY
+            self._tell(is_away=True)
+            return False
+        counter.account.receive(grant, asked)
+        self._tell(is_away=False)
+        return True
+
+    def _tell(self, *, is_away: bool) -> None:
+        if is_away != self._is_away:
+            self._is_away = is_away
+            if is_away:
+                logger.warning("the store is away: rate limits are counted by each process for itself")
+            else:
+                logger.info("the store is back: rate limits hold over all processes again")
 
 
-def _refusal(limit: RateLimit, wait: float) -> Problem:
-    seconds = max(1, math.ceil(wait))
-    headers = {
-        "Retry-After": str(seconds),
-        "RateLimit": f'"{limit.name}";r=0;t={seconds}',
-        "RateLimit-Policy": f'"{limit.name}";q={limit.limit};w={limit.per}',
-    }
+def _key(limit: RateLimit, who: str) -> str:
+    """Return the store's key: nobody's address stands in the table, and no two limits share a counter."""
+    return f"{limit.name}:{hashlib.sha256(f'{limit.limit}/{limit.per}:{who}'.encode()).hexdigest()}"
+
+
+def _standing(limit: RateLimit, account: Account) -> Standing:
+    return Standing(limit, account.left, max(1, math.ceil(account.ends - monotonic())))
+
+
+def _refusal(standing: Standing) -> Problem:
+    limit = standing.limit
+    fields = {name.decode(): value.decode() for name, value in standing.headers()}
+    headers = {"Retry-After": str(standing.seconds), **fields}
     return Problem(RATE_LIMITED, f"At most {limit.limit} requests in {limit.per} seconds.", headers=headers)
 
 
@@ -143,18 +231,50 @@ async def enforce_rate_limit(request: Request[Any, Any, Any]) -> None:
     """Count the request under the limit that its route declares."""
     limit: RateLimit = request.route_handler.opt["rate_limit"]
     limiter: RateLimiter = request.app.state[STATE_KEY]
-    await limiter.take(limit, _who(request, limit))
+    standing = await limiter.take(limit, _who(request, limit))
+    request.scope["state"][ANSWER_HEADERS] += standing.headers()
+
+
+class ClientCount:
+    """Counts the requests of each client to the API, whoever it is and whatever it asks.
+
+    Before authentication, so that guessing at credentials counts, too.
+    """
+
+    def __init__(self, limiter: RateLimiter, requests: int, seconds: int) -> None:
+        self._limiter = limiter
+        self._limit = RateLimit(CLIENT, requests, per=seconds)
+
+    async def __call__(self, scope: HTTPScope) -> None:
+        """Count one request.
+
+        Raises:
+            Problem: 429 `rate_limited`.
+        """
+        if scope["path"].startswith("/api/"):
+            standing = await self._limiter.take(self._limit, _address(scope))
+            scope["state"][ANSWER_HEADERS] += standing.headers()
 
 
 def _who(request: Request[Any, Any, Any], limit: RateLimit) -> str:
     principal: Principal | None = request.scope.get("user")
     if limit.by == "principal" and principal is not None and not principal.is_anonymous:
         return f"{principal.kind}:{principal.id}"
-    client = request.scope["client"]
-    return client[0] if client else ""
+    return _address(request.scope)
 
 
-@job("core.prune_rate_limits", cron="47 * * * *", timeout=60.0)
-async def prune_rate_limits(_tick: Tick, uow: UnitOfWork) -> None:
-    """Delete the counters whose window is over."""
-    await uow.execute(_PRUNE)
+def _address(scope: Any) -> str:
+    client = scope["client"]
+    return counted_as(client[0]) if client else ""
+
+
+@lru_cache(4096)
+def counted_as(address: str) -> str:
+    """Return whom an address counts as: itself, or, of IPv6, its /64, which is what one customer is given."""
+    try:
+        parsed = unmapped(ip_address(address))
+    except ValueError:
+        return address
+    if parsed.version != _IPV6:
+        return str(parsed)
+    return str(ip_network((int(parsed), _IPV6_SITE), strict=False))

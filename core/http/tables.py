@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Column, DateTime, Index, Integer, LargeBinary, SmallInteger, Table, Text, func
+from sqlalchemy import Column, DateTime, Index, Integer, LargeBinary, SmallInteger, Table, Text, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from core.tables import metadata
@@ -29,6 +29,7 @@ rate_limits: Final = Table(
     metadata,
     Column("key", Text, primary_key=True, comment="name of the limit and whom it counts"),
     Column("used", Integer, nullable=False),
+    Column("granted", Integer, nullable=False, server_default=text("0"), comment="tokens granted last"),
     Column("resets_at", DateTime(timezone=True), nullable=False),
     Index("ix_rate_limits_resets_at", "resets_at"),
     schema="core",

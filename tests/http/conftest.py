@@ -106,6 +106,7 @@ async def http_storage(http_database: Secret) -> AsyncIterator[Storage]:
         await connection.execute("CREATE SCHEMA core; CREATE TABLE public.effects (note text PRIMARY KEY)")
         for name in ("0002_idempotency.py", "0003_rate_limits.py"):
             await connection.execute(runpy.run_path(str(MIGRATIONS / name))["TABLE"])
+        await connection.execute(runpy.run_path(str(MIGRATIONS / "0005_rate_leases.py"))["COLUMN"])
         await connection.close()
         yield storage
 

@@ -12,7 +12,8 @@ from adapters.storage import postgres
 from core.auth import ANONYMOUS, PUBLIC, Principal
 from core.clock import SystemClock
 from core.http.problems import Problem
-from core.http.rate_limit import RateLimit, RateLimiter, prune_rate_limits
+from core.http.rate_limit import RateLimit, RateLimiter
+from core.http.rate_store import prune_rate_limits
 from core.jobs.declare import Tick
 from core.unit_of_work import UnitOfWorkFactory
 from ports.errors import Unavailable
@@ -98,12 +99,15 @@ async def test_principals_behind_one_address_are_counted_apart_and_the_anonymous
     assert statuses == [201, 201, 429, 201, 429]
 
 
-async def test_a_window_that_is_over_begins_anew(limiter: RateLimiter, units: UnitOfWorkFactory) -> None:
+async def test_a_window_that_is_over_begins_anew(
+    limiter: RateLimiter, units: UnitOfWorkFactory, http_storage: Storage
+) -> None:
     two = RateLimit("two", 2, per=60)
     assert [await passes(limiter, two, "a") for _ in range(3)] == [True, True, False]
     async with units() as uow:
         await (await uow.connection()).execute("UPDATE core.rate_limits SET resets_at = now()")
-    assert [await passes(limiter, two, "a") for _ in range(3)] == [True, True, False]
+    other = RateLimiter(SimpleNamespace(storage=http_storage))
+    assert [await passes(other, two, "a") for _ in range(3)] == [True, True, False]
 
 
 async def test_old_windows_are_pruned(limiter: RateLimiter, units: UnitOfWorkFactory) -> None:
@@ -129,7 +133,7 @@ async def test_while_the_store_is_away_the_limit_still_holds() -> None:
     assert sum(passed) == 20
 
 
-async def test_while_the_store_is_away_a_window_that_is_over_begins_anew() -> None:
-    limiter = RateLimiter(SimpleNamespace(storage=AwayStorage()))
-    over_at_once = RateLimit("one", 1, per=0)
-    assert [await passes(limiter, over_at_once, "a") for _ in range(2)] == [True, True]
+@pytest.mark.parametrize("wrong", [{"limit": 0}, {"per": 0}, {"name": 'a"b'}, {"name": "a\nb"}])
+def test_a_limit_that_limits_nothing_is_refused_where_it_is_written(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="a rate limit"):
+        RateLimit(**{"name": "a", "limit": 1, "per": 1, **wrong})

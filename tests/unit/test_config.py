@@ -63,6 +63,18 @@ def test_an_empty_file_is_a_valid_configuration(tmp_path):
         ("[http]\ntrusted_proxies = ['proxy']", "http.trusted_proxies", "'proxy' does not appear to be"),
         ("[http]\ntrusted_proxies = ['10.0.0.1/8']", "http.trusted_proxies", "has host bits set"),
         ("[http]\ncors_origins = ['https://a.example/x']", "http.cors_origins", "is not an origin"),
+        ("[http]\ncors_origins = ['https://*.example.org']", "http.cors_origins", "no wildcard"),
+        ("[http]\ncors_origins = ['https://App.example.org']", "http.cors_origins", "lower case"),
+        ("[http]\ncors_origins = ['https://a.example:443']", "http.cors_origins", "no default port"),
+        ("[http]\ncors_origins = ['https://user@a.example']", "http.cors_origins", "is not an origin"),
+        ("[http]\ncors_origins = ['https://a.example/']", "http.cors_origins", "no path"),
+        ("[http]\ncors_origins = ['null']", "http.cors_origins", "is not an origin"),
+        ("[http]\ncors_origins = ['*', 'https://a.example']", "http.cors_origins", "'*' stands alone"),
+        ("[http]\nmax_in_flight = 0", "http.max_in_flight", ">= 1"),
+        ("[http]\nrate_limit = 5", "http.rate_limit", "expected a table or nothing"),
+        ("[http.rate_limit]\nrequests = 0\nseconds = 1", "http.rate_limit.requests", ">= 1"),
+        ("[http.rate_limit]\nrequests = 1", "http.rate_limit.seconds", "is required"),
+        ("[http]\nforwarded_header = 'via'", "http.forwarded_header", "'x-forwarded-for', 'forwarded'"),
         ("http = 3", "http", "expected a table, got int 3"),
         ("[jobs]\nconcurrency = 0", "jobs.concurrency", ">= 1"),
         ("[jobs]\nlease = inf", "jobs.lease", "<= 86400"),
@@ -209,6 +221,22 @@ def test_production_demands_keys_and_refuses_any_origin(tmp_path):
 def test_production_refuses_a_secret_of_less_than_32_characters(tmp_path):
     message = report(write(tmp_path, f'profile = "production"\nsecret_key = "{"s" * 31}"\nadmin_key = "k"'))
     assert "secret_key: is shorter than 32 characters" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "sends"),
+    [
+        ('public_url = "https://a.example"', False),
+        ('profile = "production"', False),
+        ('profile = "production"\npublic_url = "http://a.example"', False),
+        ('profile = "production"\npublic_url = "https://a.example"', True),
+        ('profile = "production"\npublic_url = "https://a.example"\n[http]\nhsts = false', False),
+        ("[http]\nhsts = true", True),
+    ],
+)
+def test_browsers_are_told_of_tls_where_production_is_behind_it_and_where_somebody_says_so(tmp_path, text, sends):
+    keys = {"HEXASTAR__SECRET_KEY": "s" * 32, "HEXASTAR__ADMIN_KEY": "k"}
+    assert load_config(write(tmp_path, text), keys).sends_hsts is sends
 
 
 def test_production_serves_without_working_unless_told_otherwise(tmp_path):

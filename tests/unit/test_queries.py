@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import (
     ARRAY,
     Column,
+    Float,
     Integer,
     MetaData,
     Numeric,
@@ -182,3 +183,8 @@ def test_rows_of_a_command_that_names_no_type_are_refused() -> None:
     command = Command(insert(things).values(id=bindparam("id")).returning(things.c.id))
     with pytest.raises(TypeError, match="does not say"):
         command.compiled.build((1,))
+
+
+def test_a_float_is_handed_on_as_the_driver_gives_it() -> None:
+    seconds = Query(select(func.length("abc").cast(Float).label("seconds")), into=float)
+    assert seconds.compiled.build((0.5,)) == 0.5

@@ -1,0 +1,89 @@
+"""Work that cannot be done in time is refused at once, before it costs anything.
+
+A process that takes everything on answers nobody: each request in flight makes all the others wait. Beyond
+`max_in_flight` a request is answered 503 before its credential or its body is looked at. A request counts while the
+service works on it: not while its body is awaited from a slow client, nor once its answer has begun to go out.
+"""
+
+import random
+from collections.abc import Awaitable
+from typing import Any, Final
+
+from litestar.types import HTTPScope, Message, Receive, Send
+
+from core.http.problem_types import OVERLOADED
+from core.http.problems import Problem
+
+ALWAYS_ADMITTED: Final = ("/health/", "/console/", "/metrics", "/login", "/logout")
+"""What tells how the service fares, and lets somebody see to it, is answered under any load; so is `/`."""
+
+ANSWER_HEADERS: Final = "answer_headers"
+"""Key in the request's state: a list of raw headers for its answer, whoever gives it."""
+
+LONGEST_WAIT: Final = 3
+"""Seconds: who is refused comes back after one to so many, not all at once."""
+
+
+class Admission:
+    """Counts the requests that a process works on.
+
+    Args:
+        most: how many it works on at once.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.in_flight = 0
+
+    def admits(self, scope: HTTPScope) -> bool:
+        """Tell whether there is room for this request."""
+        return self.in_flight < self._most or scope["path"] == "/" or scope["path"].startswith(ALWAYS_ADMITTED)
+
+    def refusal(self) -> Problem:
+        """Return how a request is refused that there is no room for."""
+        seconds = random.randint(1, LONGEST_WAIT)  # noqa: S311 - spreads returns, keeps no secret
+        return Problem(OVERLOADED, headers={"Retry-After": str(seconds)})
+
+
+class Place:
+    """The place of one request among those that are worked on. Hold it, and `release` it in the end."""
+
+    __slots__ = ("_admission", "_headers", "_held", "_receive", "_send")
+
+    def __init__(self, admission: Admission, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        self._admission = admission
+        self._receive = receive
+        self._send = send
+        self._held = False
+        self._headers: list[tuple[bytes, bytes]] = []
+        scope["state"][ANSWER_HEADERS] = self._headers
+
+    def hold(self) -> None:
+        """Take the place."""
+        if not self._held:
+            self._held = True
+            self._admission.in_flight += 1
+
+    def release(self) -> None:
+        """Leave the place to others."""
+        if self._held:
+            self._held = False
+            self._admission.in_flight -= 1
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Pass on what goes to the client. Once its answer has begun, how fast it reads is its own affair."""
+        if message["type"] == "http.response.start":
+            self.release()
+            if self._headers:
+                message["headers"] = [*message["headers"], *self._headers]
+        return self._send(message)
+
+    async def receive(self) -> Any:
+        """Wait for the client without keeping a place from others; what it sends has been admitted already."""
+        if not self._held:
+            return await self._receive()
+        self.release()
+        try:
+            return await self._receive()
+        finally:
+            self.hold()
