@@ -7,7 +7,8 @@ Types. NUMERIC is Decimal, UUID is UUID, TIMESTAMPTZ is an aware datetime in UTC
 and give Python objects (NaN and other non-JSON values are refused; None is SQL NULL, never JSON null).
 Isolation is READ COMMITTED. A statement outside a transaction commits by itself. A transaction that lost a statement
 to an error can only roll back; its commit raises.
-Limits. One statement at a time runs on a transaction. A pool that stays exhausted for its timeout raises Unavailable.
+Limits. One statement at a time runs on a transaction. A pool that stays exhausted for its timeout raises Unavailable,
+and so does a statement that takes longer than the store allows.
 Errors. `Unavailable` when the database cannot be reached, the connection broke, no connection came free, the server
 ran out of resources, or a deadlock or serialization failure undid the transaction: nothing was committed.
 `OutcomeUnknown("commit")` when the connection broke while COMMIT was under way: the transaction may or may not have
@@ -170,6 +171,8 @@ class Storage(Protocol):
 
     async def connect(self, *, application_name: str, server_settings: Mapping[str, str] | None = None) -> Connection:
         """Open a connection outside the pools, for LISTEN, session locks and long-lived prepared statements.
+
+        A statement that takes longer than the store allows raises TimeoutError.
 
         Raises:
             Unavailable: the server does not answer or has no connection left.

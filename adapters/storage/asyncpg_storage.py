@@ -4,7 +4,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, NoReturn
 
 import asyncpg
@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from adapters.storage.failures import reraise, reraise_in_doubt
+from adapters.storage.patience import Patience
 from adapters.storage.pool import Pool
 from adapters.storage.sessions import create_engine
 from adapters.storage.transaction import CompiledTransaction, affected
@@ -48,9 +49,10 @@ class PoolSizes(msgspec.Struct, frozen=True):
 class AsyncpgStorage:
     """Both doors to one database."""
 
-    def __init__(self, dsn: Secret, sizes: PoolSizes) -> None:
+    def __init__(self, dsn: Secret, sizes: PoolSizes, patience: Patience) -> None:
         self.dsn = dsn
         self._sizes = sizes
+        self._patience = patience
         self._pool = Pool(self._open_pooled, size=sizes.compiled, acquire_timeout=sizes.acquire_timeout)
         self._engine: AsyncEngine | None = None
         self._sessions: async_sessionmaker[AsyncSession] | None = None
@@ -122,11 +124,19 @@ class AsyncpgStorage:
         self, *, application_name: str, server_settings: Mapping[str, str] | None = None
     ) -> asyncpg.Connection:
         """Open a connection outside the pools."""
-        settings = {**_SERVER_SETTINGS, **(server_settings or {}), "application_name": application_name}
+        settings = {
+            **_SERVER_SETTINGS,
+            **self._patience.network_settings(),
+            **(server_settings or {}),
+            "application_name": application_name,
+        }
         connection: asyncpg.Connection | None = None
         try:
             async with asyncio.timeout(self._sizes.acquire_timeout):
-                connection = await asyncpg.connect(self.dsn.reveal(), server_settings=settings)
+                connection = await asyncpg.connect(
+                    self.dsn.reveal(), server_settings=settings, command_timeout=self._patience.command_timeout
+                )
+                self._patience.watch(connection)
                 for json_type, header in (("json", b""), ("jsonb", b"\x01")):
                     await _set_json_codec(connection, json_type, header)
         except BaseException as error:
@@ -149,7 +159,9 @@ class AsyncpgStorage:
         """Close both pools."""
         await self._pool.close(CLOSE_GRACE)
         if self._engine is not None:
-            await self._engine.dispose()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_GRACE):
+                    await self._engine.dispose()
 
     def _fail(self, connection: asyncpg.Connection, query: Query[Any], error: BaseException) -> NoReturn:
         self._pool.recycle(connection)
@@ -158,10 +170,14 @@ class AsyncpgStorage:
         reraise(connection, error)
 
     async def _open_pooled(self) -> asyncpg.Connection:
-        return await self.connect(application_name="hexastar compiled")
+        return await self._open("hexastar compiled")
 
     async def _open_session(self) -> asyncpg.Connection:
-        return await self.connect(application_name="hexastar session")
+        return await self._open("hexastar session")
+
+    async def _open(self, application_name: str) -> asyncpg.Connection:
+        settings = self._patience.statement_settings()
+        return await self.connect(application_name=application_name, server_settings=settings)
 
 
 async def _set_json_codec(connection: asyncpg.Connection, json_type: str, header: bytes) -> None:
@@ -176,7 +192,9 @@ async def _set_json_codec(connection: asyncpg.Connection, json_type: str, header
 
 
 @asynccontextmanager
-async def open_storage(dsn: Secret, sizes: PoolSizes) -> AsyncIterator[AsyncpgStorage]:
+async def open_storage(
+    dsn: Secret, sizes: PoolSizes, patience: Patience | None = None
+) -> AsyncIterator[AsyncpgStorage]:
     """Yield the storage at `dsn` once the server is found fit for it; close both pools at the end.
 
     Raises:
@@ -184,7 +202,7 @@ async def open_storage(dsn: Secret, sizes: PoolSizes) -> AsyncIterator[AsyncpgSt
         Rejected: it is too old (`server_version`), or does not allow the connections that one process may hold
             (`connection_budget`).
     """
-    storage = AsyncpgStorage(dsn, sizes)
+    storage = AsyncpgStorage(dsn, sizes, patience or Patience())
     try:
         await _check_server(storage, sizes)
         yield storage

@@ -14,6 +14,7 @@ _MAY_WORK_LATER: Final = (
     *_CONNECTION_LOST,
     "40001",  # serialization failure: undone, may work when tried again
     "40P01",  # deadlock: the same
+    "57014",  # cancelled, by the statement timeout or an administrator
     "53",  # insufficient resources: disk, memory, connections
 )
 _BROKEN: Final = (OSError, TimeoutError, asyncpg.InternalClientError)
@@ -45,7 +46,7 @@ def unavailable(error: BaseException, *, gone: bool) -> Unavailable | None:
         failed = str(error.sqlstate).startswith(_MAY_WORK_LATER)
     else:
         failed = isinstance(error, _BROKEN) or (gone and isinstance(error, asyncpg.InterfaceError))
-    return Unavailable(f"the database: {error}", retry_after=RETRY_AFTER) if failed else None
+    return Unavailable(f"the database: {_words(error)}", retry_after=RETRY_AFTER) if failed else None
 
 
 def reraise(connection: asyncpg.Connection | None, error: BaseException) -> NoReturn:
@@ -68,10 +69,14 @@ def reraise_in_doubt(connection: asyncpg.Connection, error: BaseException, refer
         Unavailable: the server said that it did not happen and may work later.
     """
     if isinstance(error, Exception) and lost(connection, error):
-        raise OutcomeUnknown(reference, f"the connection to the database was lost: {error}") from error
+        raise OutcomeUnknown(reference, f"the connection to the database was lost: {_words(error)}") from error
     reraise(connection, error)
 
 
 def transaction_aborted() -> Rejected:
     """Return the error for a COMMIT that the server answered with a rollback."""
     return Rejected("transaction_aborted", "a statement had failed before the commit, so everything was rolled back")
+
+
+def _words(error: BaseException) -> str:
+    return str(error) or type(error).__name__

@@ -1,16 +1,22 @@
 """A PostgreSQL server that somebody runs for us."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import Annotated
-from urllib.parse import urlsplit
+from typing import Annotated, Final
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from adapters.network import is_this_machine
 from adapters.storage.asyncpg_storage import AsyncpgStorage, PoolSizes, open_storage
+from adapters.storage.patience import Patience
 from ports.secrets import Secret
 
 PoolSize = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+ENCRYPTED: Final = frozenset({"require", "verify-ca", "verify-full"})
+"""Modes of TLS that do without it under no circumstances; `prefer`, which is what no mode means, does on demand."""
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -20,13 +26,19 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         dsn: `postgresql://user:password@host:port/database?sslmode=verify-full`.
         pool_size: connections of the compiled door.
         session_pool_size: connections of the session door, opened when it is first used.
-        acquire_timeout: seconds to wait for a connection before the caller is told to come back.
+        acquire_timeout: seconds to wait for a connection, free or new, before the caller is told to come back.
+        statement_timeout: seconds that one statement may run, through either door or on a connection of one's own,
+            before it is given up; a request or a job may allow itself less.
+        network_timeout: seconds that the server's host may be silent before a connection counts as lost, and after
+            which the server drops a client that vanished, with its locks.
     """
 
     dsn: Secret
     pool_size: PoolSize = 8
     session_pool_size: PoolSize = 8
-    acquire_timeout: Annotated[float, msgspec.Meta(gt=0)] = 5.0
+    acquire_timeout: Seconds = 5.0
+    statement_timeout: Seconds = 30.0
+    network_timeout: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 15.0
 
     def __post_init__(self) -> None:
         """Refuse what is no address of a PostgreSQL database."""
@@ -49,5 +61,6 @@ async def open(settings: Settings) -> AsyncIterator[AsyncpgStorage]:  # noqa: A0
             may hold (`connection_budget`).
     """
     sizes = PoolSizes(settings.pool_size, settings.session_pool_size, settings.acquire_timeout)
-    async with open_storage(settings.dsn, sizes) as storage:
+    patience = Patience(settings.statement_timeout, settings.network_timeout)
+    async with open_storage(settings.dsn, sizes, patience) as storage:
         yield storage

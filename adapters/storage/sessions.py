@@ -1,5 +1,6 @@
 """The session door: SQLAlchemy's engine over connections that are set up like those of the compiled door."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 from sqlalchemy.util import await_
 
 from adapters.storage.failures import RETRY_AFTER, transaction_aborted, unavailable
+from adapters.storage.transaction import ROLLBACK_TIME
 from ports.errors import Unavailable
 from ports.queries import PostgresDialect
 
@@ -29,6 +31,10 @@ class SessionDialect(PostgresDialect):
 
     async def setup_asyncpg_jsonb_codec(self, conn: Any) -> None:
         """Do nothing: the connection has our codec."""
+
+    def do_terminate(self, dbapi_connection: Any) -> None:
+        """Drop a connection in doubt at once; SQLAlchemy's own waits two seconds for the server to take leave."""
+        dbapi_connection._connection.terminate()  # noqa: SLF001 - the dialect's own connection class
 
     def do_begin(self, dbapi_connection: PoolProxiedConnection) -> None:
         """Send BEGIN now, not with SQLAlchemy's first statement.
@@ -66,8 +72,12 @@ class DriverTransaction:
             raise transaction_aborted()
 
     async def rollback(self) -> None:
-        """Roll back."""
-        await self._connection.execute("ROLLBACK")
+        """Roll back, by dropping the connection where the server does not answer."""
+        try:
+            async with asyncio.timeout(ROLLBACK_TIME):
+                await self._connection.execute("ROLLBACK")
+        except TimeoutError:
+            self._connection.terminate()
 
 
 class SessionPool(AsyncAdaptedQueuePool):

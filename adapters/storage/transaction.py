@@ -2,7 +2,8 @@
 
 # ruff: noqa: BLE001 - whatever went wrong is raised again, in the port's words
 
-from typing import Any
+import asyncio
+from typing import Any, Final
 
 import asyncpg
 
@@ -10,6 +11,9 @@ from adapters.storage.failures import FAILURES, RETRY_AFTER, reraise, reraise_in
 from adapters.storage.pool import Pool
 from ports.errors import Unavailable
 from ports.queries import Query, T
+
+ROLLBACK_TIME: Final = 0.5
+"""Seconds that a rollback is waited for; the connection is cleaned or dropped in the background after that."""
 
 
 class CompiledTransaction:
@@ -95,7 +99,9 @@ class CompiledTransaction:
         if connection is None:
             return
         try:
-            await connection.execute("ROLLBACK")
+            # Whoever is refused need not wait for a server that does not answer; locks go with the connection.
+            async with asyncio.timeout(ROLLBACK_TIME):
+                await connection.execute("ROLLBACK")
         except FAILURES:
             self._pool.recycle(connection)
         except BaseException:
