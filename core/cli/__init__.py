@@ -15,6 +15,7 @@ from litestar.plugins import CLIPlugin
 from core.cli.run import run
 from core.composition import Composition
 from core.config import PATH_VARIABLE
+from core.telemetry.process import take_failures
 
 HOUSE: Final = Path(__file__).parents[2]
 """The folder that holds `app.py` and the packages beside it."""
@@ -38,6 +39,7 @@ class CommandLine(CLIPlugin):
 
 def main() -> None:
     """Run the command line with this application. `--config FILE` may stand anywhere."""
+    take_failures()
     arguments = _take_config(sys.argv[1:])
     os.environ.setdefault("LITESTAR_APP", "app:create_app")
     os.environ.setdefault("LITESTAR_QUIET_CONSOLE", "1")

@@ -1,4 +1,9 @@
-"""What `run` prints before it serves: the address, the admin key, the plugins and who serves each port."""
+"""What `run` says before it serves: the address, the plugins and who serves each port; to people the admin key too."""
+
+from typing import Any, Final
+
+import click
+import structlog
 
 from core.clock import SystemClock
 from core.composition import Composition
@@ -6,6 +11,24 @@ from core.config_file import PREFIX
 from core.http.console.one_time_login import login_token
 from core.keys import admin_key, key_ring
 from core.serving import Address
+from core.telemetry.logging import writes_json
+
+logger: Final[Any] = structlog.get_logger(__name__)
+
+
+def announce(composition: Composition, address: Address) -> None:
+    """Print the banner where people read, and log one line where the log is for programs."""
+    if writes_json():
+        logger.info(
+            "serving",
+            url=address.url,
+            profile=composition.config.profile,
+            plugins=[plugin.name for plugin in composition.plugins.plugins if plugin.name != "core"],
+            skipped={skipped.name: skipped.reason for skipped in composition.plugins.skipped},
+            ports={port: binding.adapter.name for port, binding in composition.bindings.items()},
+        )
+    else:
+        click.echo(banner(composition, address))
 
 
 def banner(composition: Composition, address: Address) -> str:

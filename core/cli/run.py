@@ -3,10 +3,11 @@
 import click
 from litestar import Litestar
 
-from core.cli.banner import banner
+from core.cli.banner import announce
 from core.cli.deployment import Failure
 from core.faults import StartupError
 from core.serving import Address, require_free, serve
+from core.telemetry.process import take_output
 
 
 @click.command
@@ -26,7 +27,8 @@ def run(app: Litestar, host: str, port: int, workers: int) -> None:
     address = Address(host, port)
     try:
         require_free(address)
-        click.echo(banner(app.state.composition, address))
+        announce(app.state.composition, address)
+        take_output()
         serve(app, address, workers)
     except StartupError as error:
         raise Failure(str(error)) from None

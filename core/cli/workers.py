@@ -5,6 +5,7 @@ import click
 from core.cli.deployment import with_services
 from core.injection import Services
 from core.lifespan import freeze_collector
+from core.telemetry.process import take_output
 from core.working import make_worker, require_tables
 
 
@@ -16,6 +17,7 @@ def workers() -> None:
 @workers.command
 def run() -> None:
     """Run the background jobs until a signal: TERM or INT drains, a second one hurries."""
+    take_output()
     with_services(_work)
 
 

@@ -20,6 +20,7 @@ from core.http.malformed import misnamed, raised_by_form_parser
 from core.http.methods import allow_header
 from core.http.parameters import explain_validation
 from core.http.problems import PROBLEM_MEDIA_TYPE, Problem, ProblemRegistry, problem_document
+from core.telemetry.security import PROBLEM_CODE
 from ports.errors import OutcomeUnknown, PortError, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ def render(scope: Scope, registry: ProblemRegistry, problem: Problem) -> Rendere
         headers.setdefault("WWW-Authenticate", "Bearer")
     rendered = RenderedProblem(kind.status, headers, msgspec.json.encode(problem_document(scope, kind, problem)))
     state[_RENDERED] = (problem, rendered)
+    state[PROBLEM_CODE] = kind.code
     return rendered
 
 

@@ -23,6 +23,7 @@ from core.telemetry.activity import current_activity
 from core.telemetry.failures import mark_told
 from core.telemetry.metrics import Metrics
 from core.telemetry.redaction import redact_text
+from core.telemetry.security import report, security_event
 from core.telemetry.tracing import EMPTY, Tracing, continued, record_failure
 
 REQUEST_ID: Final = "request_id"
@@ -30,6 +31,7 @@ REQUEST_ID: Final = "request_id"
 ERROR_TYPE: Final = "error_type"
 """Key in `scope["state"]` under which an exception handler leaves the class name of what became a 5xx."""
 
+FIRST_REFUSAL: Final = 400
 CLIENT_CLOSED: Final = 499
 """The status recorded where the client went away before it was answered (as nginx does)."""
 
@@ -112,11 +114,19 @@ class TelemetryMiddleware:
             method = names.UNKNOWN_METHOD
         route, plugin = exchange.route, exchange.plugin
         self._metrics.requests.observe(method, route, exchange.status, plugin, seconds)
+        if exchange.status >= FIRST_REFUSAL:
+            self._count_refusal(exchange, method)
         if span.is_recording():
             _describe(span, exchange, method)
             span.end()
         if self._access_log is not None:
             self._access_log.write(exchange, span.get_span_context(), method, route, plugin, seconds)
+
+    def _count_refusal(self, exchange: "Exchange", method: str) -> None:
+        event = security_event(exchange.scope, exchange.status)
+        if event is not None:
+            report(event, exchange.scope, method, exchange.route, exchange.status)
+            self._metrics.security_event(event)
 
 
 class Exchange:

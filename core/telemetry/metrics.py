@@ -23,6 +23,7 @@ from prometheus_client.registry import Collector
 
 from core.auth import Access
 from core.telemetry import names
+from core.telemetry.security import SecurityEvent
 
 BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 _JOB_BUCKETS: Final = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -83,6 +84,11 @@ class Metrics:
         self._rescued = self._counter(names.JOBS_RESCUED, "Jobs taken over from a worker that went away.")
         self._depth = Gauge(names.JOBS_DEPTH, "Jobs due and waiting.", registry=self.registry)
         self._oldest_age = Gauge(names.JOBS_OLDEST_AGE, "Age of the oldest due job.", registry=self.registry)
+        self._auth_failed = Counter(names.AUTH_FAILED, "Requests without a valid credential.", registry=self.registry)
+        self._denied = Counter(
+            names.AUTH_DENIED, "Requests that their credential did not allow.", registry=self.registry
+        )
+        self._rate_limited = Counter(names.RATE_LIMITED, "Requests over a rate limit.", registry=self.registry)
         self._job_duration = Histogram(
             names.JOB_DURATION, "Duration of attempts at jobs.", ("job",), buckets=_JOB_BUCKETS, registry=self.registry
         )
@@ -96,6 +102,16 @@ class Metrics:
 
     def _counter(self, name: str, description: str) -> Counter:
         return Counter(name, description, ("job",), registry=self.registry)
+
+    def security_event(self, event: SecurityEvent) -> None:
+        """Count a refusal that tells something about whoever was refused."""
+        match event:
+            case SecurityEvent.AUTH_FAILED:
+                self._auth_failed.inc()
+            case SecurityEvent.ACCESS_DENIED:
+                self._denied.inc()
+            case SecurityEvent.RATE_LIMITED:
+                self._rate_limited.inc()
 
     def job_enqueued(self, job: str) -> None:
         """Count a job row, after its commit."""

@@ -31,6 +31,12 @@ def take_process() -> None:
             take_printing("stdout")
 
 
+def take_output() -> None:
+    """Log what is printed from now on, where the log is one of JSON: this command serves, and has said what it says."""
+    if writes_json():
+        take_printing("stdout", "stderr")
+
+
 def take_failures() -> None:
     """Log what nobody catches, wherever it is raised, instead of printing it with all that its message quotes."""
     sys.excepthook = _uncaught
@@ -103,8 +109,7 @@ def _uncaught(kind: type[BaseException], failure: BaseException, traceback: Trac
 
 
 def _lost_in_thread(lost: threading.ExceptHookArgs) -> None:
-    name = lost.thread.name if lost.thread is not None else ""
-    _stray.error("a thread ended with a failure", extra={"thread": name}, exc_info=lost.exc_value)
+    _stray.error("a thread ended with a failure", exc_info=lost.exc_value)
 
 
 def _unraisable(lost: Any) -> None:
