@@ -16,7 +16,8 @@ WITH ours AS (SELECT oid, nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND 
 SELECT format('%s.%s %s %s %s %s', nspname, relname, attname, format_type(atttypid, atttypmod), attnotnull,
               pg_get_expr(adbin, adrelid)) AS line
 FROM pg_attribute JOIN pg_class c ON c.oid = attrelid JOIN ours ON ours.oid = relnamespace
-LEFT JOIN pg_attrdef d ON d.adrelid = attrelid AND d.adnum = attnum WHERE attnum > 0 AND relkind IN ('r', 'S')
+LEFT JOIN pg_attrdef d ON d.adrelid = attrelid AND d.adnum = attnum WHERE attnum > 0 AND NOT attisdropped
+AND relkind IN ('r', 'S')
 UNION ALL SELECT format('%s.%s %s', nspname, conname, pg_get_constraintdef(c.oid))
 FROM pg_constraint c JOIN ours ON ours.oid = connamespace
 UNION ALL SELECT pg_get_indexdef(c.oid) FROM pg_class c JOIN ours ON ours.oid = relnamespace WHERE relkind = 'i'
@@ -25,7 +26,8 @@ JOIN ours ON ours.oid = relnamespace WHERE NOT tgisinternal
 UNION ALL SELECT pg_get_functiondef(p.oid) FROM pg_proc p JOIN ours ON ours.oid = pronamespace WHERE prokind = 'f'
 UNION ALL SELECT format('%s.%s %s %s', nspname, relname, reloptions, obj_description(c.oid))
 FROM pg_class c JOIN ours ON ours.oid = relnamespace WHERE relkind = 'r'
-UNION ALL SELECT format('%s comment %s %s', objoid::regclass, objsubid, description) FROM pg_description
+UNION ALL SELECT format('%s comment %s %s', objoid::regclass, attname, description) FROM pg_description
+JOIN pg_attribute ON attrelid = objoid AND attnum = objsubid
 JOIN pg_class c ON c.oid = objoid JOIN ours ON ours.oid = relnamespace WHERE objsubid > 0
 ORDER BY line
 """
