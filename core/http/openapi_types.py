@@ -15,10 +15,11 @@ from litestar._openapi.schema_generation import SchemaCreator
 from litestar.openapi.spec import Schema
 from litestar.plugins import OpenAPISchemaPlugin
 from litestar.typing import FieldDefinition
-from msgspec.inspect import DateTimeType, Field, StructType, Type, UnionType, multi_type_info
+from msgspec.inspect import DateTimeType, DictType, Field, LiteralType, StructType, Type, UnionType, multi_type_info
 
 from core.http.values import Refinement
 
+_DECIMAL: Final = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _PLACE: Final = "#/components/schemas/"
 _NOTE: Final = "$note"
 _PYTHON_END: Final = re.compile(r"\$\(\?!\\n\)|\(\?!\[\\s\\S\]\)$")
@@ -105,6 +106,7 @@ def _complete(schema: dict[str, Any], struct: StructType) -> None:
     """Say what msgspec does not: which strings are times, what a request may hold and an answer always does."""
     for field in struct.fields:
         _mark_time(schema["properties"][field.encode_name], field.type)
+        _name_keys(schema["properties"][field.encode_name], field.type)
     if struct.forbid_unknown_fields:
         _admit_numbers(schema)
     elif not (get_origin(struct.cls) or struct.cls).__struct_config__.omit_defaults:
@@ -126,7 +128,14 @@ def _admit_numbers(schema: Any) -> None:
     """A decimal may be sent as a JSON number, too; it is answered as a string."""
     for part in _dictionaries(schema):
         if part.get("format") == "decimal":
-            part["type"] = ["string", "number"]
+            part |= {"type": ["string", "number"], "pattern": _DECIMAL}
+
+
+def _name_keys(schema: dict[str, Any], kind: Type) -> None:
+    """Say which keys a dictionary has where they are enumerated."""
+    match kind:
+        case DictType(key_type=LiteralType(values=keys)):
+            schema["propertyNames"] = {"enum": list(keys)}
 
 
 def _may_be_absent(field: Field) -> bool:

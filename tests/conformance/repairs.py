@@ -4,6 +4,8 @@ Only requests that are meant to be accepted are touched: the wrong ones stay as 
 """
 
 import uuid
+import zlib
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -31,6 +33,52 @@ EXAMPLES = {
 }
 
 
+ACCEPTED: dict[str, Callable[[str], dict[str, Any]]] = {
+    "/api/v1/doctors/admin/add": lambda name: {
+        "doctor_id": name,
+        "full_name": "Amara Okafor",
+        "license_number": name,
+        "license_status": "active",
+    },
+    "/api/v1/academic/admin/students": lambda name: {
+        "student_id": name,
+        "name": "Bilal Ahmed",
+        "records": [
+            {
+                "level": "matric",
+                "board": "FBISE",
+                "exam_year": 2020,
+                "roll_number": name,
+                "marks_obtained": "900",
+                "total_marks": "1100",
+                "result": "pass",
+            }
+        ],
+    },
+    "/api/v1/academic/admin/eligibility-rules": lambda name: {
+        "program": name,
+        "requirements": {"min_percentage": {"matric": "50"}},
+    },
+    "/api/v1/academic/admin/merit-rules": lambda name: {
+        "program": name,
+        "weightage": {"matric": "30", "intermediate": "70"},
+    },
+    "/api/v1/insurance/claims/review": lambda name: {
+        "claim_reference": f"DEMO-CLAIM-{int(name[1:], 16) % 15 * 10:03}",
+        "action": "withdraw",
+        "actor": {"id": "demo-hospital", "role": "submitter"},
+        "comment": name,
+    },
+    "/api/v1/insurance/payout/process": lambda name: {
+        "approved_amount": "1000.00",
+        "deductible": "200.00",
+        "policy_limit": "5000.00",
+        "dry_run": True,
+    },
+}
+"""Where rules of the domain refuse nearly everything that is made up: what they accept, each time under a new name."""
+
+
 @schemathesis.hook
 def before_call(_context: Any, case: Any, _arguments: Any) -> None:
     """Repair the request."""
@@ -40,9 +88,16 @@ def before_call(_context: Any, case: Any, _arguments: Any) -> None:
         case.headers["Idempotency-Key"] = str(uuid.uuid4())
     if isinstance(case.query, dict):
         repair_query(case.operation.path, case.query)
-    if isinstance(case.body, dict):
+    if isinstance(case.body, dict) and case.operation.path in ACCEPTED and is_odd(case.body):
+        case.body = ACCEPTED[case.operation.path](f"X{uuid.uuid4().hex[:12]}")
+    elif isinstance(case.body, dict):
         case.body = with_whole_numbers(case.body)
         name_one(REFERENCES.get(case.operation.path, ()), case.body)
+
+
+def is_odd(body: dict[str, Any]) -> bool:
+    """Choose one body in two, the same ones each time."""
+    return zlib.crc32(repr(body).encode("utf-8", "replace")) % 2 == 1
 
 
 def repair_query(path: str, query: dict[str, Any]) -> None:
@@ -50,6 +105,8 @@ def repair_query(path: str, query: dict[str, Any]) -> None:
     query.pop("cursor", None)
     if str(query.get("as_of", "")) > date.today().isoformat():  # noqa: DTZ011 - the server has the same clock
         query["as_of"] = "2026-01-05"
+    if not query.get("license_number"):
+        query.pop("license_state", None)
     if path.startswith("/api/v1/doctors/psv/") and not any(query.get(name) for name in IDENTIFIERS):
         query["doctor_id"] = "DOC-0001"
 

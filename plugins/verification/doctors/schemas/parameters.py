@@ -7,6 +7,7 @@ import msgspec
 from litestar.params import QueryParameter
 
 from plugins.verification.doctors.rules.dossier import CaseStatus, TrainingKind
+from plugins.verification.doctors.rules.verdict import JUDGES
 from plugins.verification.doctors.schemas.texts import DOCTOR_ID, LICENSE_NUMBER, LINE, NPI, STATE
 
 ByDoctorId = Annotated[
@@ -42,11 +43,13 @@ Since = Annotated[date | None, QueryParameter(description="Only actions that too
 Status = Annotated[
     CaseStatus | None, QueryParameter(description="List only cases with this status; the totals are of all cases.")
 ]
+_COMPONENT = "|".join(JUDGES)
 Components = Annotated[
     str | None,
     QueryParameter(
         min_length=1,
         max_length=200,
+        schema_extra={"pattern": f"^({_COMPONENT})(,({_COMPONENT}))*$"},
         description="Comma-separated: license, degree, board_cert, training, employment, disciplines, "
         "malpractice, npi. All of them where absent.",
     ),

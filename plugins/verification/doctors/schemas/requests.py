@@ -94,6 +94,11 @@ class DisciplinaryActionIn(Struct, frozen=True, kw_only=True, forbid_unknown_fie
     document_url: WebAddress | None = None
 
 
+MAX_AMOUNT = Decimal(10) ** 12
+PAID = {"minimum": 0, "maximum": int(MAX_AMOUNT) - 1, "pattern": r"^0{0,3}[0-9]{1,12}(\.[0-9]{1,2})?$"}
+"""What JSON Schema can say of an amount that was paid."""
+
+
 class MalpracticeCaseIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A malpractice claim. All of a doctor's are in one currency."""
 
@@ -102,7 +107,7 @@ class MalpracticeCaseIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     filed_on: date
     court: Line | None = None
     closed_on: date | None = None
-    amount_paid: Money = Decimal("0.00")  # type: ignore[assignment] # every decimal is a Money
+    amount_paid: Annotated[Money, Meta(extra_json_schema=PAID)] = Decimal("0.00")  # type: ignore[assignment] # every decimal is a Money
     currency: Currency = "USD"
     allegation: Paragraphs | None = None
     npdb_reported: Annotated[bool, Meta(description="Reported to the National Practitioner Data Bank.")] = False
@@ -113,7 +118,6 @@ class MalpracticeCaseIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields
             raise InvalidValue("money", "An amount is between 0.00 and 999999999999.99.", pointer="/amount_paid")
 
 
-MAX_AMOUNT = Decimal(10) ** 12
 UP_TO_A_HUNDRED = Meta(max_length=100)
 
 

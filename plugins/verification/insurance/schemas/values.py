@@ -61,6 +61,12 @@ class PositiveAmount(Amount):
 
     lowest: ClassVar[Decimal] = Decimal("0.0001")
 
+    @classmethod
+    def describe(cls) -> dict[str, Any]:
+        """Return the schema: some digit is not zero."""
+        described = super().describe()
+        return {**described, "pattern": described["pattern"].replace("^", "^(?=.*[1-9])", 1)}
+
 
 class Rate(Decimal, metaclass=Refinement):
     """A share from 0 to 1 with at most four decimals: `"0.8"`, or a JSON number, taken as it is written."""
@@ -79,7 +85,14 @@ class Rate(Decimal, metaclass=Refinement):
         """Return the schema: a decimal string or a number."""
         types = ["string", "number"]
         pattern = r"^(0(\.[0-9]{1,4})?|1(\.0{1,4})?)$"
-        return {"type": types, "pattern": pattern, "minimum": 0, "maximum": 1, "examples": ["0.8"]}
+        return {
+            "type": types,
+            "pattern": pattern,
+            "minimum": 0,
+            "maximum": 1,
+            "multipleOf": 0.0001,
+            "examples": ["0.8"],
+        }
 
 
 class Subject(HeaderText):
