@@ -130,7 +130,15 @@ def document_operations(app: Litestar, credentials: Iterable[str]) -> None:
             for method, (handler, kwargs) in route.route_handler_map.items():
                 endpoint = Endpoint(method, route.path, handler, kwargs)
                 handler.responses = _without_inventions(handler.responses)
+                _share(app, endpoint.overlay_parameters)
                 handler.operation_class = cast("type[Operation]", partial(_operation, endpoint, schemes))
+
+
+def _share(app: Litestar, parameters: Mapping[str, Parameter]) -> None:
+    """Put parameters that many operations refer to where they refer to."""
+    config = app.openapi_config
+    if parameters and config is not None and isinstance(config.components, Components):
+        config.components.parameters = {**(config.components.parameters or {}), **parameters}
 
 
 def _without_inventions(responses: Mapping[int, ResponseSpec] | None) -> Mapping[int, ResponseSpec] | None:
@@ -149,6 +157,7 @@ def _operation(endpoint: Endpoint, schemes: list[str], /, **stated: Any) -> Oper
     parameters = [_without_null(parameter) for parameter in operation.parameters or []]
     if endpoint.honours_key:
         parameters.append(Reference(ref="#/components/parameters/IdempotencyKey"))
+    parameters += [Reference(ref=f"#/components/parameters/{name}") for name in endpoint.overlay_parameters]
     return replace(
         operation,
         tags=_tags(endpoint.handler),

@@ -2,10 +2,10 @@
 
 Much follows from what the handler is: it takes a body or parameters, demands a credential, honours Idempotency-Key.
 What its use case refuses, the route declares: `problems=(DOCTOR_NOT_FOUND, …)` on the handler, or in the `opt` of its
-controller or router.
+controller or router. A layer that refuses on behalf of many routes declares `overlay_problems`, which adds to theirs.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +16,7 @@ from litestar.openapi.spec import (
     OpenAPIMediaType,
     OpenAPIResponse,
     OpenAPIType,
+    Parameter,
     Reference,
     Schema,
 )
@@ -97,6 +98,12 @@ class Endpoint(msgspec.Struct, frozen=True):
         return access
 
     @property
+    def overlay_parameters(self) -> Mapping[str, Parameter]:
+        """Headers that a layer around the route understands: its `opt` names them `overlay_parameters`."""
+        parameters: Mapping[str, Parameter] = self.handler.opt.get("overlay_parameters", {})
+        return parameters
+
+    @property
     def has_body(self) -> bool:
         """Whether it takes a body."""
         return "data" in self.handler.parsed_fn_signature.parameters
@@ -138,6 +145,7 @@ def _name(kind: ProblemType) -> str:
 def _problems(endpoint: Endpoint) -> Iterator[ProblemType]:
     opt = endpoint.handler.opt
     yield from opt.get("problems", ())
+    yield from opt.get("overlay_problems", ())
     yield from _ANYWHERE
     if endpoint.access is not None and endpoint.access.demand is Demand.SCOPE:
         yield kinds.FORBIDDEN

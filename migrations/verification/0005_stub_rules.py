@@ -49,6 +49,7 @@ SETTINGS = """
 CREATE TABLE verification.stub_settings (
     id smallint NOT NULL,
     revision bigint NOT NULL,
+    settings_revision bigint DEFAULT 0 NOT NULL,
     settings jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
     updated_at timestamptz DEFAULT now() NOT NULL,

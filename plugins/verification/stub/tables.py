@@ -60,4 +60,5 @@ class StubSetting(Base, Timestamped):
 
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     revision: Mapped[int] = mapped_column(BigInteger)
+    settings_revision: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     settings: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'::jsonb"))

@@ -1,0 +1,43 @@
+"""A request as it arrives, turned into what rules and the journal see of it."""
+
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from plugins.verification.stub.rules.compiled import RawHeaders
+from plugins.verification.stub.rules.request import StubRequest
+
+MAX_PARAMETERS: Final = 100
+
+
+def stub_request(scope: Any, body: bytes) -> StubRequest:
+    """Return the request of `scope` as rules see it."""
+    return StubRequest(
+        method=scope["method"],
+        path=scope["path"],
+        query=query_values(scope["query_string"]),
+        headers=header_values(scope["headers"]),
+        body=body,
+    )
+
+
+def query_values(query_string: bytes) -> dict[str, list[str]]:
+    """Return the values of each parameter; nothing where there are more than any route takes."""
+    if not query_string:
+        return {}
+    found: dict[str, list[str]] = {}
+    try:
+        pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+    except ValueError:
+        return {}
+    for name, value in pairs:
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def header_values(raw: RawHeaders) -> dict[str, str]:
+    """Return the headers by name; of one that is repeated, all values in one line (RFC 9110, 5.2)."""
+    found: dict[str, str] = {}
+    for name, value in raw:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found

@@ -1,0 +1,1 @@
+"""The compiled statements of the stub control plane."""

@@ -1,0 +1,147 @@
+"""Keeps the rules and settings of this process those of the database: told by NOTIFY, and by a look each second.
+
+Nothing is read and no connection is held before the first request needs it. While the database is away the rules stay
+as they are.
+"""
+
+import asyncio
+from contextvars import Context
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from core.jobs.endings import hang_up
+from core.jobs.outage import Outage
+from plugins.verification.stub.queries import rules as queries
+from plugins.verification.stub.queries.rules import RuleRow
+from plugins.verification.stub.rules.chaos import Chaos, ChaosSettings
+from plugins.verification.stub.rules.compiled import CompiledRule
+from plugins.verification.stub.rules.definition import RuleDefinition
+from plugins.verification.stub.rules.rulebook import Rulebook
+from ports.errors import PortError
+from ports.storage import Storage
+
+CHANNEL: Final = "hexastar_stub"
+POLL: Final = 1.0
+"""Seconds after which a change is seen that no notification told of."""
+
+_definition: Final = msgspec.json.Decoder(RuleDefinition)
+
+
+class RuleKeeper:
+    """The rules and settings in force in this process.
+
+    Attributes:
+        book: the rules.
+        chaos: what happens at random, and the delay of every answer.
+        exhausted: rules, in one version each, whose uses are up.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self.book = Rulebook()
+        self.chaos = Chaos(ChaosSettings())
+        self.exhausted: set[tuple[UUID, int]] = set()
+        self._storage = storage
+        self._revision = 0
+        self._settings_revision = 0
+        self._refreshing = asyncio.Lock()
+        self._wanted = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether every request goes its usual way."""
+        return not self.book.rules and self.chaos.is_idle
+
+    async def start(self) -> None:
+        """Read the rules and follow them from now on."""
+        if self._tasks:
+            return
+        for name, follow in (("verification-stub-listener", self._listen), ("verification-stub-rules", self._follow)):
+            self._tasks.append(asyncio.create_task(follow(), name=name, context=Context()))
+        await self.refresh()
+
+    async def close(self) -> None:
+        """Stop following."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+    async def refresh(self) -> None:
+        """Have the rules that are in the database now; those of before where it does not answer."""
+        try:
+            await self._refresh()
+        except PortError:
+            self._wanted.set()
+
+    async def _refresh(self) -> None:
+        async with self._refreshing:
+            found = await self._storage.fetch_one(queries.SETTINGS)
+            revision, settings_revision = (found.revision, found.settings_revision) if found else (0, 0)
+            if settings_revision != self._settings_revision:
+                settings = found.settings if found else {}
+                self.chaos = Chaos(msgspec.convert(settings, ChaosSettings))
+                self._settings_revision = settings_revision
+            if revision != self._revision:
+                await self._read_rules()
+                self._revision = revision
+
+    async def _read_rules(self) -> None:
+        """Compile what has changed; rules that have not are kept as they are."""
+        known = {(rule.id, rule.revision): rule for rule in self.book.rules}
+        marks = {(mark.id, mark.revision) for mark in await self._storage.fetch_all(queries.MARKS)}
+        kept = [rule for mark, rule in known.items() if mark in marks]
+        changed = [rule_id for rule_id, revision in marks if (rule_id, revision) not in known]
+        rows = await self._storage.fetch_all(queries.THESE, ids=changed) if changed else []
+        self.book = Rulebook([*kept, *map(_compiled, rows)])
+        self.exhausted &= marks
+
+    async def _follow(self) -> None:
+        outage = Outage("the rules of the stub control plane")
+        while True:
+            try:
+                async with asyncio.timeout(POLL):
+                    await self._wanted.wait()
+            except TimeoutError:
+                pass
+            self._wanted.clear()
+            try:
+                await self._refresh()
+            except Exception as error:  # noqa: BLE001 - the rules stay, whatever took the database away
+                await asyncio.sleep(outage.failed(error))
+            else:
+                outage.over()
+
+    async def _listen(self) -> None:
+        outage = Outage("the rules of the stub control plane (listening)")
+        while True:
+            try:
+                await self._hear(outage)
+            except Exception as error:  # noqa: BLE001 - the look each second goes on, whatever took this away
+                await asyncio.sleep(outage.failed(error))
+
+    async def _hear(self, outage: Outage) -> None:
+        connection = await self._storage.connect(application_name="hexastar stub rules")
+        lost = asyncio.Event()
+
+        def hear(*_: Any) -> None:
+            self._wanted.set()
+
+        def lose(*_: Any) -> None:
+            lost.set()
+
+        try:
+            connection.add_termination_listener(lose)
+            await connection.add_listener(CHANNEL, hear)
+            outage.over()
+            self._wanted.set()  # what changed while nobody listened
+            await lost.wait()
+        finally:
+            await hang_up(connection)
+        raise ConnectionError("the server closed the connection")
+
+
+def _compiled(row: RuleRow) -> CompiledRule:
+    return CompiledRule(row.id, row.position, row.revision, _definition.decode(row.definition))

@@ -1,0 +1,176 @@
+"""Rules: saved once they are found usable, listed, exported and imported."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from core.clock import new_id
+from core.http.problems import Fault, Problem
+from core.unit_of_work import UnitOfWork
+from plugins.verification.stub import problems
+from plugins.verification.stub.queries import rules as queries
+from plugins.verification.stub.queries import scenarios
+from plugins.verification.stub.queries.rules import RuleRow
+from plugins.verification.stub.rules.compiled import rule_faults
+from plugins.verification.stub.rules.definition import RuleDefinition
+from plugins.verification.stub.rules.reachability import reachable_states
+from plugins.verification.stub.schemas.rules import ExportedRule, ImportOut, ResetOut, RuleExport, RuleIn, RuleOut
+from plugins.verification.stub.service.changes import begin_change
+from plugins.verification.stub.settings import StubSettings
+from ports.storage import Storage
+
+MAX_FAULTS: Final = 100
+_definition: Final = msgspec.json.Decoder(RuleDefinition)
+_exported: Final = msgspec.json.Decoder(ExportedRule)
+
+
+async def add(uow: UnitOfWork, settings: StubSettings, definition: RuleIn) -> RuleOut:
+    """Save a new rule.
+
+    Raises:
+        Problem: 422 `invalid_stub_rule`; 409 `stub_rules_full`.
+    """
+    _refuse(_faults(definition, ""))
+    revision = await begin_change(uow)
+    await _require_reachable(uow, definition, "")
+    await _require_room(uow, settings, 1)
+    rule_id = new_id()
+    await uow.execute(queries.ADD, id=rule_id, **_columns(definition, revision))
+    return await show(uow, rule_id)
+
+
+async def replace(uow: UnitOfWork, rule_id: UUID, definition: RuleIn) -> RuleOut:
+    """Give a rule another definition; it keeps its place among rules of its priority, and its uses begin anew.
+
+    Raises:
+        Problem: 404 `stub_rule_not_found`; 422 `invalid_stub_rule`.
+    """
+    _refuse(_faults(definition, ""))
+    revision = await begin_change(uow)
+    await _require_reachable(uow, definition, "", but=rule_id)
+    if not await uow.execute(queries.REPLACE, rule_id=rule_id, **_columns(definition, revision)):
+        raise Problem(problems.STUB_RULE_NOT_FOUND)
+    return await show(uow, rule_id)
+
+
+async def remove(uow: UnitOfWork, rule_id: UUID) -> None:
+    """Delete a rule. Raises Problem 404 `stub_rule_not_found`."""
+    await begin_change(uow)
+    if not await uow.execute(queries.DELETE, rule_id=rule_id):
+        raise Problem(problems.STUB_RULE_NOT_FOUND)
+
+
+async def show(source: Storage | UnitOfWork, rule_id: UUID) -> RuleOut:
+    """Return a rule. Raises Problem 404 `stub_rule_not_found`."""
+    row = await source.fetch_one(queries.BY_ID, rule_id=rule_id)
+    if row is None:
+        raise Problem(problems.STUB_RULE_NOT_FOUND)
+    return rule_out(row)
+
+
+async def page(storage: Storage, after: int | None, count: int) -> list[RuleRow]:
+    """Return at most `count` rules, the newest first, that are older than the one at position `after`."""
+    if after is None:
+        return await storage.fetch_all(queries.NEWEST, count=count)
+    return await storage.fetch_all(queries.NEWEST_AFTER, position=after, count=count)
+
+
+async def export(storage: Storage) -> RuleExport:
+    """Return every rule, the oldest first."""
+    rows = await storage.fetch_all(queries.OLDEST_FIRST)
+    return RuleExport(rules=[msgspec.structs.replace(_exported.decode(row.definition), id=row.id) for row in rows])
+
+
+async def import_rules(
+    uow: UnitOfWork, settings: StubSettings, document: RuleExport, *, replace_all: bool
+) -> ImportOut:
+    """Save every rule of `document` or none; each as the newest, in their order, in the place of one with its id.
+
+    Raises:
+        Problem: 422 `invalid_stub_rule`, with pointers into the document; 409 `stub_rules_full`.
+    """
+    rules = [(f"/rules/{index}", exported) for index, exported in enumerate(document.rules)]
+    _refuse([fault for pointer, exported in rules for fault in _faults(exported, pointer)])
+    revision = await begin_change(uow)
+    if replace_all:
+        await uow.execute(queries.DELETE_ALL)
+    for exported in document.rules:
+        await uow.execute(queries.PUT, id=exported.id or new_id(), **_columns(exported, revision))
+    for pointer, exported in rules:
+        await _require_reachable(uow, exported, pointer)
+    await _require_room(uow, settings, 0)
+    return ImportOut(imported=len(document.rules))
+
+
+async def reset(uow: UnitOfWork) -> ResetOut:
+    """Delete every rule and every state of a scenario, and put the settings back to their defaults."""
+    await begin_change(uow)
+    await uow.execute(queries.PUT_SETTINGS, settings={})
+    instances = await uow.execute(scenarios.RESET_ALL)
+    return ResetOut(rules=await uow.execute(queries.DELETE_ALL), scenario_instances=instances)
+
+
+def rule_out(row: RuleRow) -> RuleOut:
+    """Return what is answered of a stored rule."""
+    definition = _definition.decode(row.definition)
+    return RuleOut(
+        id=row.id,
+        name=definition.name,
+        priority=definition.priority,
+        match=definition.match,
+        scenario=definition.scenario,
+        response=definition.response,
+        times=definition.times,
+        used=row.used,
+        expires_at=definition.expires_at,
+        created_at=row.created_at,
+    )
+
+
+def _columns(definition: RuleDefinition, revision: int) -> dict[str, Any]:
+    step = definition.scenario
+    plain = RuleDefinition(**{name: getattr(definition, name) for name in RuleDefinition.__struct_fields__})
+    return {
+        "name": definition.name,
+        "priority": definition.priority,
+        "revision": revision,
+        "definition": msgspec.json.encode(plain).decode(),
+        "scenario": step and step.name,
+        "required_state": step and step.required_state,
+        "new_state": step and step.new_state,
+        "times": definition.times,
+        "expires_at": definition.expires_at,
+    }
+
+
+def _faults(definition: RuleDefinition, pointer: str) -> list[Fault]:
+    return [Fault(f"{pointer}{fault.pointer}", fault.code, fault.message) for fault in rule_faults(definition)]
+
+
+def _refuse(faults: Sequence[Fault]) -> None:
+    if faults:
+        raise Problem(problems.INVALID_STUB_RULE, faults=faults[:MAX_FAULTS])
+
+
+async def _require_reachable(
+    uow: UnitOfWork, definition: RuleDefinition, pointer: str, *, but: UUID | None = None
+) -> None:
+    """Refuse a rule that waits for a state to which no chain of rules leads; the one with the id `but` is gone."""
+    step = definition.scenario
+    if step is None or step.required_state is None:
+        return
+    rows = await uow.fetch_all(scenarios.STEPS, name=step.name)
+    if step.required_state not in reachable_states(
+        (row.required_state, row.new_state) for row in rows if row.id != but
+    ):
+        message = f"No rule of the scenario {step.name} leads to the state {step.required_state}. Save that one first."
+        fault = Fault(f"{pointer}/scenario/required_state", "unreachable_state", message)
+        raise Problem(problems.INVALID_STUB_RULE, faults=[fault])
+
+
+async def _require_room(uow: UnitOfWork, settings: StubSettings, more: int) -> None:
+    there = await uow.fetch_one(queries.COUNT) or 0
+    if there + more > settings.max_rules:
+        raise Problem(problems.STUB_RULES_FULL, f"At most {settings.max_rules} rules are kept.")
