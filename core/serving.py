@@ -10,9 +10,12 @@ from typing import Final
 
 import msgspec
 from litestar import Litestar
+from litestar.routes import WebSocketRoute
 
 from core.composition import Composition
+from core.config import HttpSettings
 from core.faults import StartupError
+from core.http.head_limits import MAX_HEAD
 from core.lifespan import opened_storage
 
 TARGET: Final = "app:create_app"
@@ -20,6 +23,10 @@ GRACE: Final = 30
 """Seconds that requests in flight are given at a stop."""
 
 BACKLOG: Final = 1024
+PROTOCOL: Final = "core.http.connections:GuardedProtocol"
+
+FILES_BESIDES: Final = 256
+"""File descriptors that a process needs for anything but its clients' connections."""
 
 _GRANIAN_LOG: Final = {
     "version": 1,
@@ -29,7 +36,6 @@ _GRANIAN_LOG: Final = {
     "loggers": {"_granian": {"handlers": [], "propagate": True}},
 }
 """Leaves Granian's records to the handlers of the process, which are ours."""
-HEADER_TIMEOUT: Final = 10.0
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -69,26 +75,48 @@ def serve(app: Litestar, address: Address, workers: int) -> None:
     # uvicorn raises the signal that stopped it once more; to have stopped as asked is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     composition: Composition = app.state.composition
+    _make_room(composition.config.http.max_connections)
     if composition.config.server == "granian":
         with _held_storage(composition):
-            _serve_with_granian(address, workers)
+            _serve_with_granian(app, address, workers)
     elif workers > 1:
         with _held_storage(composition):
-            _serve_with_uvicorn(TARGET, address, workers)
+            _serve_with_uvicorn(app, address, workers)
     else:
         _serve_with_uvicorn(app, address, workers)
 
 
-def _serve_with_uvicorn(target: Litestar | str, address: Address, workers: int) -> None:
+def _make_room(connections: int) -> None:
+    """Raise this process's bound of file descriptors, and its children's, to what its connections may take.
+
+    Raises:
+        StartupError: it may not be raised as far.
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    needed = connections + FILES_BESIDES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY != hard < needed:
+        message = f"{connections} connections need {needed} file descriptors and {hard} are allowed"
+        raise StartupError(f"{message}: lower http.max_connections, or raise the limit (ulimit -Hn)")
+    if resource.RLIM_INFINITY != soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
+def _serve_with_uvicorn(app: Litestar, address: Address, workers: int) -> None:
     import uvicorn
 
     uvicorn.run(
-        target,
-        factory=isinstance(target, str),
+        TARGET if workers > 1 else app,
+        factory=workers > 1,
         host=address.host,
         port=address.port,
         workers=workers,
         backlog=BACKLOG,
+        http=PROTOCOL,
+        ws="auto" if _has_websockets(app) else "none",
         log_config=None,
         access_log=False,
         server_header=False,
@@ -97,11 +125,12 @@ def _serve_with_uvicorn(target: Litestar | str, address: Address, workers: int) 
     )
 
 
-def _serve_with_granian(address: Address, workers: int) -> None:
-    from granian.constants import Interfaces
+def _serve_with_granian(app: Litestar, address: Address, workers: int) -> None:
+    from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
     from granian.server import Server
 
+    http: HttpSettings = app.state.services.config.http
     Server(
         TARGET,
         factory=True,
@@ -110,12 +139,20 @@ def _serve_with_granian(address: Address, workers: int) -> None:
         interface=Interfaces.ASGI,
         workers=workers,
         backlog=BACKLOG,
-        http1_settings=HTTP1Settings(header_read_timeout=int(HEADER_TIMEOUT * 1000)),
+        backpressure=http.max_connections,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=int(http.header_timeout * 1000), max_buffer_size=MAX_HEAD),
+        websockets=_has_websockets(app),
         respawn_failed_workers=True,
         workers_kill_timeout=GRACE + 10,
         log_access=False,
         log_dictconfig=_GRANIAN_LOG,
     ).serve()
+
+
+def _has_websockets(app: Litestar) -> bool:
+    """Tell whether an upgrade is anything but a request like any other."""
+    return any(isinstance(route, WebSocketRoute) for route in app.routes)
 
 
 @contextmanager

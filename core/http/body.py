@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Request
+from litestar.datastructures.headers import Accept
 from litestar.enums import RequestEncodingType
 from litestar.types import Empty
 
@@ -26,7 +27,11 @@ from core.http.values import decode_value
 MAX_FAULTS: Final = 100
 """How many faults one answer lists."""
 
+MAX_ACCEPT: Final = 2048
+"""Characters of an `Accept` header; browsers send about a hundred."""
+
 _JSON: Final = b"application/json"
+_ANYTHING: Final = Accept("*/*")
 
 
 @cache
@@ -95,16 +100,29 @@ class StrictRequest(Request[Any, Any, Any]):
             self._json = decode_body(await self.body(), Any if data is None else data.annotation)
         return self._json
 
+    @property
+    def accept(self) -> Accept:
+        """What the client accepts; anything, where it does not say so in a header of a sensible form and size."""
+        try:
+            return super().accept if len(self.headers.get("accept", "")) <= MAX_ACCEPT else _ANYTHING
+        except OverflowError:  # of a quality that is infinite
+            return _ANYTHING
+
     def _require_json(self) -> None:
-        for name, value in self.scope["headers"]:
-            if name == b"content-type":
-                if value == _JSON or _announces_json(*self.content_type):
-                    return
-                break
-        raise Problem(kinds.UNSUPPORTED_MEDIA_TYPE, "The body must be announced as `application/json`.")
+        announced = [value for name, value in self.scope["headers"] if name == b"content-type"]
+        if announced != [_JSON] and (len(announced) != 1 or not _announces_json(*self.content_type)):
+            raise Problem(kinds.UNSUPPORTED_MEDIA_TYPE, "The body must be announced as `application/json`, once.")
 
     def stream(self) -> AsyncGenerator[bytes, None]:
-        """Return the chunks of the body."""
+        """Return the chunks of the body.
+
+        Raises:
+            Problem: 415 for a compressed body, which is never unpacked; 400 for a form without a boundary.
+        """
+        for name, value in self.scope["headers"]:
+            if name == b"content-encoding" and value.lower() != b"identity":
+                headers = {"Accept-Encoding": "identity"}
+                raise Problem(kinds.UNSUPPORTED_MEDIA_TYPE, "Compressed bodies are not taken.", headers=headers)
         media_type, options = self.content_type
         if media_type == RequestEncodingType.MULTI_PART and not options.get("boundary"):
             raise Problem(kinds.MALFORMED_BODY, "The `Content-Type` of a form names its boundary.")

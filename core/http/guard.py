@@ -1,18 +1,24 @@
 """The layer between the outer world and the router: what is settled before a request is routed."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+from litestar.utils.scope.state import ScopeState
 
 from core.http.body_limits import BodyDeadlines, expects_body, within_deadlines
+from core.http.head_limits import MAX_PATH
 from core.http.headers import AllowedHosts, TrustedProxies
+from core.http.hosts import names_its_host
 from core.http.methods import answer_head
 from core.http.overload import Admission, Place
-from core.http.problem_handlers import send_problem
-from core.http.problem_types import INVALID_HOST
+from core.http.problem_handlers import ERROR_TYPE, send_problem
+from core.http.problem_types import INTERNAL_ERROR, INVALID_HOST, NOT_FOUND
 from core.http.problems import Problem, ProblemRegistry
+
+logger = logging.getLogger(__name__)
 
 
 class Limits(Protocol):
@@ -97,14 +103,23 @@ class HttpGuard:
         if expects_body(scope):
             receive = within_deadlines(receive, self._deadlines)
         method = scope["method"]
+        send = answer_head(scope, send)
         try:
-            await self._inner(scope, receive, answer_head(scope, send))
+            await self._inner(scope, receive, send)
+        except Exception as failure:
+            if ScopeState.from_scope(scope).response_started:
+                raise
+            logger.exception("a layer failed")
+            scope["state"][ERROR_TYPE] = type(failure).__qualname__
+            await send_problem(scope, send, self._registry, Problem(INTERNAL_ERROR))
         finally:
             scope["method"] = method
 
     async def _settle(self, scope: HTTPScope) -> None:
-        if not self._hosts.accepts(scope):
+        if not names_its_host(scope) or not self._hosts.accepts(scope):
             raise Problem(INVALID_HOST)
+        if len(scope["path"]) > MAX_PATH:
+            raise Problem(NOT_FOUND)
         self._proxies.settle(scope)
         if self._client_limit is not None:
             await self._client_limit(scope)

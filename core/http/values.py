@@ -154,7 +154,7 @@ class Timestamp(datetime, metaclass=Refinement):
     def parse(cls, value: object) -> datetime:
         """Return the time in UTC, or raise InvalidValue `invalid_datetime`."""
         try:
-            instant = msgspec.convert(value, _WITH_OFFSET).astimezone(UTC)
+            instant: datetime | None = msgspec.convert(value, _WITH_OFFSET).astimezone(UTC)
         except (msgspec.ValidationError, OverflowError):
             instant = None
         if instant is None or not FIRST_YEAR <= instant.year <= LAST_YEAR:

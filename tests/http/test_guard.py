@@ -49,7 +49,8 @@ async def test_head_is_get_without_a_body(build_app: Any, client_of: Any) -> Non
 async def test_a_server_sees_a_head_request_end_as_one(build_app: Any, path: str) -> None:
     """uvicorn holds what is sent against Content-Length, unless the request is a HEAD by then."""
     scope: dict[str, Any] = {
-        "type": "http", "method": "HEAD", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": [],
+        "type": "http", "method": "HEAD", "path": path, "raw_path": path.encode(), "query_string": b"",
+        "headers": [(b"host", b"testserver")],
         "client": ("127.0.0.1", 1), "server": ("testserver", 80), "scheme": "http", "http_version": "1.1",
     }  # fmt: skip
     ends: list[tuple[str, bytes]] = []
