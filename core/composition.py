@@ -16,6 +16,7 @@ from core.declarations import Collector, Declarations
 from core.faults import ConfigurationError, ConfigurationFault
 from core.jobs.declare import Job
 from core.plugins import PluginSet
+from core.refusals import Section, misspelt_variables, refused_in_production
 
 CORE_PORTS: Final = ("storage",)
 
@@ -53,7 +54,9 @@ def compose(path: str | Path | None, environ: Mapping[str, str]) -> Composition:
     needed, optional = _ports(plugins, config, registry)
     bindings = Binder(config, registry, environ, faults).bind(needed)
     collector.check_job_parameters(declarations.jobs, {*needed, *optional})
-    _check_production(config, plugins, bindings, faults)
+    faults += misspelt_variables(config, environ)
+    if config.is_production:
+        faults += refused_in_production(config, _sections(plugins, bindings), environ)
     faults += failpoints.arm(environ, production=config.is_production)
     if faults:
         raise ConfigurationError(faults)
@@ -76,15 +79,6 @@ def _ports(plugins: PluginSet, config: Config, registry: AdapterRegistry) -> tup
     return [*required, *optional], optional
 
 
-def _check_production(
-    config: Config, plugins: PluginSet, bindings: Mapping[str, Binding], faults: list[ConfigurationFault]
-) -> None:
-    """Let settings that know what is unsafe say so: `unsafe()` yields pairs of a key and why production refuses it."""
-    if not config.is_production:
-        return
-    sections = [(f"plugins.{plugin.name}", plugin.settings) for plugin in plugins.plugins]
-    sections += [(f"adapters.{port}.{b.adapter.name}", b.settings) for port, b in bindings.items()]
-    for prefix, settings in sections:
-        unsafe = getattr(settings, "unsafe", tuple)
-        for key, reason in unsafe():
-            faults.append(ConfigurationFault(config.source, f"{prefix}.{key}", f"production refuses it: {reason}"))
+def _sections(plugins: PluginSet, bindings: Mapping[str, Binding]) -> list[Section]:
+    sections: list[Section] = [(f"plugins.{plugin.name}", plugin.settings) for plugin in plugins.plugins]
+    return sections + [(f"adapters.{port}.{b.adapter.name}", b.settings) for port, b in bindings.items()]

@@ -57,6 +57,7 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         max_connections: connections that one process holds at once; more are refused.
         header_timeout: how long the request line and the headers may take.
         write_timeout: how long a client may leave an answer that waits for it.
+        request_timeout: how long a request may take from its body's end to the beginning of its answer.
         body_chunk_timeout: how long the next chunk of a body may take.
         body_timeout: how long a whole body may take.
         allowed_hosts: names under which the service may be addressed; none listed: any.
@@ -72,6 +73,7 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     max_connections: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1000
     header_timeout: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
     write_timeout: Seconds = 30.0
+    request_timeout: Seconds = 10.0
     body_chunk_timeout: Seconds = 15.0
     body_timeout: Seconds = 60.0
     allowed_hosts: tuple[str, ...] = ()
@@ -267,7 +269,7 @@ def _in_production(config: Config) -> Iterator[tuple[str, str, str]]:
     if config.secret_key is None:
         hint = f"set {PREFIX}SECRET_KEY to {MINIMUM_SECRET_LENGTH} random characters or more"
         yield "secret_key", "is required in production", hint
-    elif len(config.secret_key.reveal()) < MINIMUM_SECRET_LENGTH:
+    elif 0 < len(config.secret_key.reveal()) < MINIMUM_SECRET_LENGTH:
         yield "secret_key", f"is shorter than {MINIMUM_SECRET_LENGTH} characters", "use a random one"
     if config.admin_key is None:
         yield "admin_key", "is required in production", f"set {PREFIX}ADMIN_KEY to a random key"

@@ -26,7 +26,8 @@ class ConfigurationFault(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         place = f"{self.source}: {self.key}" if self.key else self.source
-        return redact_text(f"{place}: {self.message}" + (f" ({self.hint})" if self.hint else ""))
+        # The place stays as it is: next to the name of a secret, any word would look like its value.
+        return f"{place}: " + redact_text(self.message + (f" ({self.hint})" if self.hint else ""))
 
 
 class ConfigurationError(Exception):

@@ -7,7 +7,7 @@ the server's own words are kept out of errors, since they quote addresses.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final, Literal
 
@@ -15,6 +15,7 @@ import aiosmtplib
 import msgspec
 
 from adapters.mail.message import Composed, compose
+from adapters.network import is_this_machine
 from ports.errors import OutcomeUnknown, Rejected, Unavailable
 from ports.mail import Mail, Message
 from ports.secrets import Secret
@@ -49,6 +50,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout: float = 30.0
     data_timeout: float = 600.0
     connections: int = 4
+
+    def unsafe(self) -> Iterator[tuple[str, str]]:
+        """Yield the keys that production refuses, each with the reason."""
+        if self.tls == "none" and self.password and not is_this_machine(self.host):
+            yield "tls", "the password would travel in plain text"
 
 
 @asynccontextmanager

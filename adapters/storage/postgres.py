@@ -31,6 +31,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             before it is given up; a request or a job may allow itself less.
         network_timeout: seconds that the server's host may be silent before a connection counts as lost, and after
             which the server drops a client that vanished, with its locks.
+        plaintext: whether production may send password and data to another machine unencrypted: for a network that
+            nobody else is on.
     """
 
     dsn: Secret
@@ -39,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     acquire_timeout: Seconds = 5.0
     statement_timeout: Seconds = 30.0
     network_timeout: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 15.0
+    plaintext: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what is no address of a PostgreSQL database."""
@@ -48,7 +51,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         except ValueError:
             sound = False
         if not sound:
-            raise ValueError("dsn: expected postgresql://user:password@host:port/database")
+            raise ValueError("the dsn is not of the form postgresql://host:port/database")
+
+    def unsafe(self) -> Iterator[tuple[str, str]]:
+        """Yield the keys that production refuses, each with the reason."""
+        address = urlsplit(self.dsn.reveal())
+        options = parse_qs(address.query)
+        encrypted = options.get("sslmode", [""])[-1] in ENCRYPTED
+        host = address.hostname or options.get("host", [""])[-1]
+        if not (encrypted or self.plaintext or is_this_machine(host)):
+            yield "dsn", "it may travel in plain text; end it with ?sslmode=verify-full, or set plaintext to true"
 
 
 @asynccontextmanager
