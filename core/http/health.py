@@ -37,23 +37,24 @@ class HealthCheck(msgspec.Struct, frozen=True):
 
     Attributes:
         name: what is asked after; it appears in the answer.
-        check: raises where the dependency is not fit for use.
+        check: raises where the dependency is not fit for use; may return how many rows it holds.
         required: whether this process is of no use without it; others are reported only.
         counts: figures about what it holds, by name (`{"doctors": 12}`); shown by `/api/v1/health?verbose=true`.
     """
 
     name: str
-    check: Callable[[Services], Awaitable[None]]
+    check: Callable[[Services], Awaitable[int | None]]
     required: bool = True
     counts: Callable[[Services], Awaitable[Mapping[str, int]]] | None = None
 
 
 class CheckResult(msgspec.Struct, frozen=True):
-    """How one check went, and how many milliseconds it took."""
+    """How one check went, how many milliseconds it took, and how many rows there are where it counts them."""
 
     status: Literal["pass", "fail"]
     latency_ms: float
     required: bool
+    rows: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -110,9 +111,10 @@ class Health:
 
     async def _ask(self, check: HealthCheck) -> CheckResult:
         began = monotonic()
-        answered = await self._answer(check.name, check.check) is not _NOTHING
+        answer = await self._answer(check.name, check.check)
         latency = round((monotonic() - began) * 1000, 2)
-        return CheckResult("pass" if answered else "fail", latency, check.required)
+        rows = answer if isinstance(answer, int) else msgspec.UNSET
+        return CheckResult("fail" if answer is _NOTHING else "pass", latency, check.required, rows)
 
     async def _count_all(self) -> dict[str, int]:
         """Return the figures of every check that offers some; one that fails is left out."""

@@ -31,7 +31,14 @@ from plugins.verification.insurance.problems import INSURANCE_PROBLEMS
 from plugins.verification.insurance.routes import insurance_routes
 from plugins.verification.problems import DOCTOR_PROBLEMS, SHARED_PROBLEMS
 from plugins.verification.settings import Settings
-from plugins.verification.stub.service.journaling import journaling
+from plugins.verification.stub.jobs import prune_journal
+from plugins.verification.stub.journal_problems import JOURNAL_PROBLEMS
+from plugins.verification.stub.overlay import overlaid
+from plugins.verification.stub.problems import STUB_PROBLEMS
+from plugins.verification.stub.routes.journal import journal_routes
+from plugins.verification.stub.routes.router import stub_routes
+from plugins.verification.stub.service.control import controlling
+from plugins.verification.stub.service.journaling import JOURNAL_CHECK, journaling
 
 manifest: Final = PluginManifest(
     name="verification",
@@ -44,14 +51,16 @@ manifest: Final = PluginManifest(
 
 @hookimpl
 def register_routes(settings: Settings) -> Sequence[ControllerRouterHandler]:
-    """Return the routes of the three groups."""
-    return [doctor_routes(settings), academic_routes(settings), insurance_routes()]
+    """Return the routes of the three groups, and those that control the stubs where there is a control plane."""
+    control = [stub_routes(), journal_routes()] if settings.stub.enabled else []
+    groups = [doctor_routes(settings), academic_routes(settings), insurance_routes()]
+    return [overlaid(groups, settings.stub), *control]
 
 
 @hookimpl
 def register_jobs() -> Sequence[Job[Any]]:
-    """Return what runs in the background: notifications, deadlines, and loading the list of ICD codes."""
-    return JOBS
+    """Return what runs in the background: notifications, deadlines, loading the list of ICD codes, old entries."""
+    return [*JOBS, prune_journal]
 
 
 @hookimpl
@@ -83,17 +92,24 @@ def register_commands() -> Sequence[click.Command]:
 
 @hookimpl
 def register_lifespan(settings: Settings) -> Sequence[Callable[[Services], AbstractAsyncContextManager[None]]]:
-    """Keep the journal of stubbed requests, where there is a control plane."""
-    return [journaling] if settings.stub.enabled else []
+    """Keep the journal of stubbed requests and follow the rules, where there is a control plane."""
+    return [journaling, controlling] if settings.stub.enabled else []
 
 
 @hookimpl
-def register_health_checks() -> Sequence[HealthCheck]:
-    """Return whether ICD codes are loaded, and how much is registered."""
-    return HEALTH_CHECKS
+def register_health_checks(settings: Settings) -> Sequence[HealthCheck]:
+    """Return whether the tables can be read, how much is registered, and how much the journal holds."""
+    return [*HEALTH_CHECKS, JOURNAL_CHECK] if settings.stub.enabled else HEALTH_CHECKS
 
 
 @hookimpl
 def register_problems() -> Sequence[ProblemType]:
-    """Return the kinds of problem of the three groups."""
-    return [*SHARED_PROBLEMS, *DOCTOR_PROBLEMS, *ACADEMIC_PROBLEMS, *INSURANCE_PROBLEMS]
+    """Return the kinds of problem of the three groups and of the stub control plane."""
+    return [
+        *SHARED_PROBLEMS,
+        *DOCTOR_PROBLEMS,
+        *ACADEMIC_PROBLEMS,
+        *INSURANCE_PROBLEMS,
+        *STUB_PROBLEMS,
+        *JOURNAL_PROBLEMS,
+    ]

@@ -18,6 +18,8 @@ PUBLIC, READ, WRITE, ADMIN = "public", "verification:read", "verification:write"
 
 JOBS_READ, JOBS_WRITE = "jobs:read", "jobs:write"
 
+STUB = "stub:admin"
+
 MATRIX = {
     "GET /": PUBLIC,
     "GET /login": PUBLIC,
@@ -68,6 +70,26 @@ MATRIX = {
     "POST /api/v1/insurance/claims/review": WRITE,
     "POST /api/v1/insurance/payout/process": WRITE,
     "POST /api/v1/insurance/notification/send": WRITE,
+    "GET /api/v1/_stub/rules": STUB,
+    "POST /api/v1/_stub/rules": STUB,
+    "GET /api/v1/_stub/rules/export": STUB,
+    "POST /api/v1/_stub/rules/import": STUB,
+    "GET /api/v1/_stub/rules/{rule_id:uuid}": STUB,
+    "PUT /api/v1/_stub/rules/{rule_id:uuid}": STUB,
+    "DELETE /api/v1/_stub/rules/{rule_id:uuid}": STUB,
+    "POST /api/v1/_stub/reset": STUB,
+    "GET /api/v1/_stub/scenarios": STUB,
+    "PUT /api/v1/_stub/scenarios/{name:str}/state": STUB,
+    "POST /api/v1/_stub/scenarios/reset": STUB,
+    "GET /api/v1/_stub/settings": STUB,
+    "PUT /api/v1/_stub/settings": STUB,
+    "GET /api/v1/_stub/requests": STUB,
+    "DELETE /api/v1/_stub/requests": STUB,
+    "GET /api/v1/_stub/requests/{entry_id:uuid}": STUB,
+    "DELETE /api/v1/_stub/requests/{entry_id:uuid}": STUB,
+    "POST /api/v1/_stub/requests/count": STUB,
+    "POST /api/v1/_stub/requests/find": STUB,
+    "POST /api/v1/_stub/requests/verify": STUB,
 }
 
 USER = {"Authorization": f"Bearer user:{READ},{WRITE}"}
@@ -105,7 +127,14 @@ async def test_what_is_declared_is_what_the_matrix_says(closed):
 
 def address(path: str) -> str:
     """Return an address that `path` routes."""
-    values = {"{code:str}": "not_found", "{path:str}": "x", "{job_id:uuid}": str(UUID(int=0))}
+    values = {
+        "{code:str}": "not_found",
+        "{path:str}": "x",
+        "{job_id:uuid}": str(UUID(int=0)),
+        "{rule_id:uuid}": str(UUID(int=0)),
+        "{entry_id:uuid}": str(UUID(int=0)),
+        "{name:str}": "x",
+    }
     return re.sub(r"\{.*?\}", lambda name: values[name.group()], path)
 
 

@@ -95,6 +95,7 @@ def kept(entry: JournalEntry) -> Kept:
         or len(entry.path) > MAX_PATH
         or _is_cut(entry.headers, ((value,) for value in entry.headers.values()))
         or _is_cut(entry.query, entry.query.values())
+        or any(len(values) > MAX_NAMES for values in entry.query.values())
     )
     return Kept(storable(entry.path[:MAX_PATH]), query, headers, entry.body[:MAX_BODY], cut)
 

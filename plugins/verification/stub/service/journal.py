@@ -16,7 +16,7 @@ import structlog
 
 from plugins.verification.stub.journal_tables import StubJournalRow
 from plugins.verification.stub.queries.journal import BATCH, COLUMNS, TRIM
-from plugins.verification.stub.rules.entry import JournalEntry, kept, size, storable
+from plugins.verification.stub.rules.entry import MAX_NAME, JournalEntry, kept, size, storable
 from ports.errors import OutcomeUnknown, PortError, Unavailable
 from ports.storage import Storage
 
@@ -202,7 +202,7 @@ def _row(entry: JournalEntry) -> tuple[Any, ...]:
     part = kept(entry)
     return (
         entry.id,
-        storable(entry.method[:32]),
+        _short(entry.method),
         part.path,
         part.query,
         part.headers,
@@ -210,12 +210,16 @@ def _row(entry: JournalEntry) -> tuple[Any, ...]:
         part.truncated,
         entry.status,
         entry.matched_rule,
-        entry.session,
+        _short(entry.session),
         entry.duration_ms,
-        entry.trace_id,
-        entry.request_id,
+        _short(entry.trace_id),
+        _short(entry.request_id),
         entry.at,
     )
+
+
+def _short(text: str | None) -> str | None:
+    return None if text is None else storable(text[:MAX_NAME])
 
 
 def _blamed(error: Exception) -> str:

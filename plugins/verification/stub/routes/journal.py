@@ -1,0 +1,160 @@
+"""What was asked of the stubs: `/api/v1/_stub/requests`."""
+
+import asyncio
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from litestar import Request, Response, Router, delete, get, post
+from litestar.datastructures import ResponseHeader
+from litestar.di import Provide
+from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.status_codes import HTTP_200_OK
+
+from core.auth import scope
+from core.http.dependencies import Service
+from core.http.injected import Injected
+from core.http.pagination import DEFAULT_LIMIT, Cursor, Cursors, Limit, Page, with_links
+from core.http.values import Timestamp
+from core.injection import Services
+from core.keys import key_ring
+from plugins.verification.stub.journal_problems import JOURNAL_ENTRY_NOT_FOUND, SEARCH_PROBLEMS
+from plugins.verification.stub.queries.journal import FORGET_ALL, JournalFilters
+from plugins.verification.stub.rules.criteria import Criteria
+from plugins.verification.stub.schemas.journal import CountOut, JournalCheck, JournalCheckOut, JournalEntryOut
+from plugins.verification.stub.service import recorded
+from plugins.verification.stub.service.journal import Journal
+from plugins.verification.stub.service.journaling import journal_of
+from plugins.verification.stub.service.search import Search
+from ports.storage import Storage
+
+LINKS: Final = [ResponseHeader("Link", documentation_only=True, description="RFC 8288: first and next page.")]
+
+WantedMethod = Annotated[str | None, QueryParameter(max_length=32, description="The method, in capitals.")]
+WantedPath = Annotated[str | None, QueryParameter(max_length=512, description="The very path, without the query.")]
+WantedStatus = Annotated[int | None, QueryParameter(ge=100, le=599, description="The status of the answer.")]
+WantedSession = Annotated[str | None, QueryParameter(max_length=64, description="`X-Stub-Session`.")]
+Since = Annotated[Timestamp | None, QueryParameter(description="Those that came then or later.")]
+Matched = Annotated[bool | None, QueryParameter(description="Whether a rule answered, or the real handler.")]
+
+
+@get("/requests", summary="List what was asked", response_headers=LINKS)
+async def list_requests(
+    request: Request[Any, Any, Any],
+    storage: Injected[Storage],
+    journal: Injected[Journal],
+    cursors: Injected[Cursors],
+    method: WantedMethod = None,
+    path: WantedPath = None,
+    status: WantedStatus = None,
+    session: WantedSession = None,
+    since: Since = None,
+    matched: Matched = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Response[Page[JournalEntryOut]]:
+    """List the requests of the three groups that the journal holds, the newest first."""
+    filters = JournalFilters(method=method, path=path, status=status, session=session, since=since, matched=matched)
+    await journal.flush()
+    return with_links(request, await recorded.entries(storage, cursors, filters, cursor, limit))
+
+
+@get("/requests/{entry_id:uuid}", summary="Show one request", problems=(JOURNAL_ENTRY_NOT_FOUND,))
+async def show_request(
+    storage: Injected[Storage], journal: Injected[Journal], entry_id: FromPath[UUID]
+) -> JournalEntryOut:
+    """Show one request."""
+    await journal.flush()
+    return await recorded.entry(storage, entry_id)
+
+
+@delete("/requests", summary="Empty the journal")
+async def forget_requests(storage: Injected[Storage], journal: Injected[Journal]) -> None:
+    """Delete every entry."""
+    await journal.flush()
+    await storage.execute(FORGET_ALL)
+
+
+@delete("/requests/{entry_id:uuid}", summary="Forget one request", problems=(JOURNAL_ENTRY_NOT_FOUND,))
+async def forget_request(storage: Injected[Storage], journal: Injected[Journal], entry_id: FromPath[UUID]) -> None:
+    """Delete one entry."""
+    await journal.flush()
+    await recorded.forget(storage, entry_id)
+
+
+@post(
+    "/requests/count",
+    summary="Count what was asked",
+    problems=SEARCH_PROBLEMS,
+    idempotency="none",
+    status_code=HTTP_200_OK,
+)
+async def count_requests(data: JSONBody[Criteria], storage: Injected[Storage], journal: Injected[Journal]) -> CountOut:
+    """Tell how many requests match the criteria."""
+    search = Search(storage, data)
+    await journal.flush()
+    return CountOut(await search.count())
+
+
+@post(
+    "/requests/find",
+    summary="Find what was asked",
+    problems=SEARCH_PROBLEMS,
+    idempotency="none",
+    status_code=HTTP_200_OK,
+    response_headers=LINKS,
+)
+async def find_requests(
+    request: Request[Any, Any, Any],
+    data: JSONBody[Criteria],
+    storage: Injected[Storage],
+    journal: Injected[Journal],
+    cursors: Injected[Cursors],
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Response[Page[JournalEntryOut]]:
+    """List the requests that match the criteria, the newest first; the next page takes the same criteria."""
+    await journal.flush()
+    return with_links(request, await recorded.find(storage, cursors, data, cursor, limit))
+
+
+@post(
+    "/requests/verify",
+    summary="Verify what was asked",
+    problems=SEARCH_PROBLEMS,
+    idempotency="none",
+    status_code=HTTP_200_OK,
+)
+async def verify_requests(
+    data: JSONBody[JournalCheck], storage: Injected[Storage], journal: Injected[Journal]
+) -> JournalCheckOut:
+    """Tell whether matching requests came as often as they were to, and which others came closest."""
+    await journal.flush()
+    return await recorded.check(storage, data)
+
+
+async def provide_cursors(services: Injected[Services]) -> Cursors:
+    """Return what signs and reads the cursors of the lists."""
+    return Cursors(await asyncio.to_thread(lambda: key_ring(services.config).keys("stub journal cursors")))
+
+
+def journal_routes() -> Router:
+    """Return the routes of the journal, for whoever controls the stubs."""
+    handlers: list[Any] = [
+        list_requests,
+        show_request,
+        forget_requests,
+        forget_request,
+        count_requests,
+        find_requests,
+        verify_requests,
+    ]
+    return Router(
+        path="/api/v1/_stub",
+        route_handlers=handlers,
+        dependencies={
+            "journal": Service(lambda connection: journal_of(connection.app.state.services)),
+            "cursors": Provide(provide_cursors, use_cache=True),
+        },
+        opt={"access": scope("stub:admin")},
+        tags=["stub journal"],
+    )
