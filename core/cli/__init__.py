@@ -10,31 +10,13 @@ from pathlib import Path
 from typing import Final
 
 import click
-from litestar.plugins import CLIPlugin
 
-from core.cli.run import run
-from core.composition import Composition
+from core.cli.commands import CommandLine as CommandLine
 from core.config import PATH_VARIABLE
 from core.telemetry.process import take_failures
 
 HOUSE: Final = Path(__file__).parents[2]
 """The folder that holds `app.py` and the packages beside it."""
-
-
-class CommandLine(CLIPlugin):
-    """Adds our `run`, and each plugin's commands as `<plugin> <command>`."""
-
-    def __init__(self, composition: Composition) -> None:
-        self._composition = composition
-
-    def on_cli_init(self, cli: click.Group) -> None:
-        """Add the commands to Litestar's."""
-        cli.add_command(run)
-        for plugin, commands in self._composition.declarations.commands:
-            group = click.Group(plugin.name, help=plugin.manifest.summary)
-            for command in commands:
-                group.add_command(command)
-            cli.add_command(group)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from litestar import Request, Router, get
 from core.adapters import AdapterDeclaration
 from core.application import build_application
 from core.auth import PUBLIC, Principal, scope
-from core.cli import CommandLine
+from core.cli.commands import CommandLine
 from core.faults import ConfigurationError
 from core.http.health import HealthCheck
 from core.http.injected import Injected
