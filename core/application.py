@@ -15,7 +15,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from core.auth import PUBLIC, Access, Authenticator
 from core.authentication import AuthenticationMiddleware
-from core.cli import CommandLine
+from core.cli.commands import CommandLine
 from core.clock import Clock, SystemClock
 from core.composition import Composition
 from core.confidential import secrets_of

@@ -135,6 +135,11 @@ class Config(TopLevel, frozen=True, kw_only=True):
         return (Path(self.directory) / self.state_dir).resolve()
 
     @property
+    def workers_path(self) -> Path:
+        """The folder where the workers of this machine give signs of life."""
+        return self.state_path / "workers"
+
+    @property
     def works_in_process(self) -> bool:
         """Tell whether the serving process also runs jobs."""
         return not self.is_production if self.jobs.in_process is None else self.jobs.in_process

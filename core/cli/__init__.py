@@ -11,9 +11,8 @@ from typing import Final
 
 import click
 
-from core.cli.commands import CommandLine as CommandLine
+from core.cli.probe import COMMAND, check_workers
 from core.config import PATH_VARIABLE
-from core.telemetry.process import take_failures
 
 HOUSE: Final = Path(__file__).parents[2]
 """The folder that holds `app.py` and the packages beside it."""
@@ -21,8 +20,12 @@ HOUSE: Final = Path(__file__).parents[2]
 
 def main() -> None:
     """Run the command line with this application. `--config FILE` may stand anywhere."""
-    take_failures()
     arguments = _take_config(sys.argv[1:])
+    if arguments == COMMAND:
+        sys.exit(check_workers())
+    from core.telemetry.process import take_failures
+
+    take_failures()
     os.environ.setdefault("LITESTAR_APP", "app:create_app")
     os.environ.setdefault("LITESTAR_QUIET_CONSOLE", "1")
     # Litestar would read a `.env` of its own finding, and look for the application in the working directory first.

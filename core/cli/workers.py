@@ -1,10 +1,14 @@
-"""`workers run`: run the background jobs, and nothing else."""
+"""`workers run`: run the background jobs, and nothing else. `workers check`: see whether somebody does."""
+
+import sys
 
 import click
 
 from core.cli.deployment import with_services
+from core.cli.probe import check_workers
 from core.injection import Services
 from core.lifespan import freeze_collector
+from core.liveness import showing_life
 from core.telemetry.process import take_output
 from core.working import make_worker, require_tables
 
@@ -12,6 +16,12 @@ from core.working import make_worker, require_tables
 @click.group
 def workers() -> None:
     """Run workers."""
+
+
+@workers.command
+def check() -> None:
+    """Look for a worker of this state folder: exit 0 where one is at work, 1 where none is or one is stuck."""
+    sys.exit(check_workers())
 
 
 @workers.command
@@ -25,4 +35,5 @@ async def _work(services: Services) -> None:
     await require_tables(services)
     worker = make_worker(services, signals=True)
     freeze_collector()
-    await worker.run()
+    async with showing_life(services.config.workers_path):
+        await worker.run()
