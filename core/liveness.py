@@ -41,7 +41,10 @@ class Sign(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def showing_life(folder: Path, beat: float = BEAT) -> AsyncIterator[None]:
-    """Give signs of life in `folder` every `beat` seconds until left; where it cannot be written to, only say so: probes will fail."""
+    """Give signs of life in `folder` every `beat` seconds until left.
+
+    Where it cannot be written to, only say so: the jobs come first, although a probe will find nobody.
+    """
     try:
         sign = _open(folder)
     except OSError as error:
