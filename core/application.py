@@ -25,6 +25,7 @@ from core.faults import ConfigurationError, ConfigurationFault, one_line
 from core.http.admission import admit
 from core.http.body import StrictRequest
 from core.http.cors import Cors
+from core.http.deadline import within_deadline
 from core.http.dependencies import Service, hand_out_services
 from core.http.guard import HttpGuard
 from core.http.headers import DOCUMENTATION_POLICY, response_headers
@@ -92,7 +93,11 @@ def build_application(
         app = Application(
             route_handlers=_routers(composition),
             dependencies=dependencies,
-            middleware=[contain, AuthenticationMiddleware(_authenticators(services, composition))],
+            middleware=[
+                within_deadline(config.http.request_timeout),
+                contain,
+                AuthenticationMiddleware(_authenticators(services, composition)),
+            ],
             exception_handlers=problem_handlers(registry),
             request_class=StrictRequest,
             response_class=RecordedResponse,

@@ -18,8 +18,17 @@ RETRIES_AT_ONCE = 20
 class Writers:
     """Clients of one service; `history` holds what each was told, `unsound` every answer that breaks the rules."""
 
-    def __init__(self, url: str, history: History, path: str = ENTRIES, *, refuse_half: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        history: History,
+        path: str = ENTRIES,
+        *,
+        refuse_half: bool = False,
+        patience: float = CLIENT_PATIENCE,
+    ) -> None:
         self._url = url
+        self._patience = patience
         self._path = path
         self._refuse_half = refuse_half
         self.history = history
@@ -52,7 +61,7 @@ class Writers:
 
     def _client(self) -> httpx.AsyncClient:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
-        return httpx.AsyncClient(base_url=self._url, timeout=CLIENT_PATIENCE, limits=limits)
+        return httpx.AsyncClient(base_url=self._url, timeout=self._patience, limits=limits)
 
     def _refuse(self, number: int) -> bool:
         self.written += 1

@@ -1,0 +1,106 @@
+"""The network to the database goes bad: requests end in time, what needs no database goes on, and all is well after."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+
+from ports.secrets import Secret
+from tests.faults.kit.cluster import Cluster
+from tests.faults.kit.history import History, check, percentile
+from tests.faults.kit.processes import Server, environment, server
+from tests.faults.kit.proxy import Proxy, proxied
+from tests.faults.kit.toxics import Bandwidth, Latency, ResetPeer, Timeout, Toxic
+from tests.faults.kit.writers import Writers
+
+DEADLINE = 1.0
+PATIENCE = 6.0
+"""Seconds that a client waits. The network is bad for longer, so that who is not answered in time is not answered."""
+
+CLIENTS = 10
+TOXICS: dict[str, Toxic] = {
+    "latency 2 s": Latency(2.0),
+    "blackhole": Timeout(0),
+    "reset": ResetPeer(0),
+    "1 KB/s": Bandwidth(1000),
+}
+
+
+class Bystander:
+    """Asks what needs no database."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.statuses: Counter[int] = Counter()
+        self.waits: list[float] = []
+
+    async def ask_until(self, over: asyncio.Event) -> None:
+        async with httpx.AsyncClient(base_url=self._url, timeout=30) as client:
+            while not over.is_set():
+                began = time.monotonic()
+                self.statuses[(await client.get("/health/live")).status_code] += 1
+                self.waits.append(time.monotonic() - began)
+                await asyncio.sleep(0.02)
+
+
+async def suffer(proxy: Proxy, serving: Server, toxic: Toxic, history: History, path: str, *, full: bool) -> Writers:
+    """Write while the network is bad, then until all is well again."""
+    writers = Writers(serving.url, history, path, patience=PATIENCE)
+    async with writers.writing(CLIENTS):
+        async with proxy.poisoned(toxic):
+            await asyncio.sleep(15.0 if full else 2 + PATIENCE)
+        well = len(history.of("ok"))
+        async with asyncio.timeout(30):
+            while len(history.of("ok")) < well + 5 * CLIENTS:  # noqa: ASYNC110 - clients write meanwhile
+                await asyncio.sleep(0.02)
+    await writers.resolve()
+    return writers
+
+
+@pytest.mark.parametrize("path", ["entries", "objects"], ids=["compiled", "session"])
+async def test_no_request_outlives_its_deadline_and_the_rest_goes_on(
+    postgres: Cluster, folder: Path, path: str, full: bool, figure: Callable[..., None]
+) -> None:
+    dsn = await postgres.create_database(f"network_{path}")
+    door = "session" if path == "objects" else "compiled"
+    async with proxied("127.0.0.1", postgres.port) as proxy:
+        through = postgres.dsn(f"network_{path}", port=proxy.port)
+        environ = environment(through, "tally.plugin", HTTP__REQUEST_TIMEOUT=str(DEADLINE))
+        async with server(folder, environ) as serving:
+            for name in TOXICS if full else ("blackhole",):
+                history = History(folder / f"{list(TOXICS).index(name)}.jsonl")
+                bystander, suffering = Bystander(serving.url), asyncio.Event()
+                asking = asyncio.create_task(bystander.ask_until(suffering))
+                writers = await suffer(proxy, serving, TOXICS[name], history, f"/api/v1/tally/{path}", full=full)
+                suffering.set()
+                await asking
+                await serving.ready()
+                history.close()
+                assert writers.unsound == []
+                assert set(history.statuses()) <= {201, 409, 503}
+                assert 503 in history.statuses()
+                assert set(bystander.statuses) == {200}
+                assert check(history.operations, await found(dsn, history)).clean
+                longest = max(one.seconds for one in history.operations)
+                waited = percentile(bystander.waits, 0.99)
+                figure(
+                    "G20", f"{name}: longest request past its deadline, {door}", longest - DEADLINE, "s", at_most=0.5
+                )
+                figure("G20", f"{name}: p99 of a route without the database, {door}", waited, "s")
+            assert await serving.stop() == 0
+
+
+async def found(dsn: Secret, history: History) -> list[str]:
+    """Return the labels of this history's entries that are there."""
+    connection = await asyncpg.connect(dsn.reveal())
+    try:
+        names = [one.operation for one in history.operations]
+        rows = await connection.fetch("SELECT label FROM tally.entries WHERE label = ANY($1)", names)
+        return [row["label"] for row in rows]
+    finally:
+        await connection.close()
