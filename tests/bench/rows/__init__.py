@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from tests.bench.bench import Row
-from tests.bench.rows import inserts, jobs, lookup, plugins, servers, start, tracing
+from tests.bench.rows import inserts, jobs, limiter, lookup, plugins, servers, start, tracing
 
 ROWS: Final[Mapping[str, Row]] = {
     "lookup": lookup.measure,
@@ -14,4 +14,5 @@ ROWS: Final[Mapping[str, Row]] = {
     "servers": servers.measure,
     "inserts": inserts.measure,
     "start": start.measure,
+    "limiter": limiter.measure,
 }
