@@ -132,8 +132,8 @@ class Ledger:
     async def rescue(self, absent: Iterable[int]) -> list[tuple[UUID, str, str]]:
         """Take back the jobs of `absent` workers and those whose lease has ended; return id, name and new state.
 
-        The first rescue is immediate; later ones wait a random while, so that a job which kills its worker and those
-        that happened to run beside it part ways before their attempts are used up.
+        After its first rescue a job is where it was in the queue; after later ones it waits a random while, so that a
+        job which kills its worker and those that happened to run beside it part ways before their attempts are used up.
         """
         return [tuple(row) for row in await self._fetch(statements.RESCUE, list(absent))]
 

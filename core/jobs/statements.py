@@ -34,12 +34,16 @@ WHERE id = $1 AND attempts = $2 AND state = 'running'
 RETURNING true
 """
 
+# An attempt that does not count leaves its job where it was in the queue.
 SETTLE: Final = """
 UPDATE core.jobs SET
     state = outcome.state,
     error = outcome.error,
     forgiven = forgiven + outcome.forgiven_now,
-    run_at = CASE WHEN outcome.state = 'queued' THEN now() + make_interval(secs => outcome.delay) ELSE run_at END,
+    run_at = CASE
+        WHEN outcome.state = 'queued' AND outcome.forgiven_now = 0 THEN now() + make_interval(secs => outcome.delay)
+        ELSE run_at
+    END,
     finished_at = CASE WHEN outcome.state IN ('done', 'dead') THEN now() END,
     worker = NULL,
     lease_until = NULL
@@ -75,7 +79,10 @@ SELECT
 RESCUE: Final = """
 UPDATE core.jobs SET
     state = CASE WHEN attempts - forgiven < max_attempts THEN 'queued' ELSE 'dead' END,
-    run_at = now() + make_interval(secs => (attempts - forgiven - 1) * 2 * random()),
+    run_at = CASE
+        WHEN attempts - forgiven = 1 THEN run_at
+        ELSE now() + make_interval(secs => (attempts - forgiven - 1) * 2 * random())
+    END,
     error = 'WorkerLost: the worker died or froze during attempt ' || attempts - forgiven,
     finished_at = CASE WHEN attempts - forgiven < max_attempts THEN NULL ELSE now() END,
     worker = NULL,
