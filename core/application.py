@@ -44,7 +44,7 @@ from core.http.page_templates import PageTemplates
 from core.http.parameters import ParameterRules
 from core.http.problem_handlers import problem_handlers
 from core.http.problems import ProblemRegistry
-from core.http.rate_limit import ClientCount, RateLimiter
+from core.http.rate_limit import COUNTED, ClientCount, RateLimiter
 from core.http.recording import RecordedResponse, recordable
 from core.http.unit_of_work import provide_unit_of_work
 from core.http.values import PARAMETER_DECODERS
@@ -120,7 +120,7 @@ def build_application(
     _check_routes(app, config.source)
     ParameterRules(app)
     unite_methods(app)
-    document_operations(app, makers)
+    document_operations(app, makers, COUNTED if config.http.rate_limit else None)
     hand_out_services(app)
     app.state.services = services
     app.state.metrics = services.metrics

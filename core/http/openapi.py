@@ -34,7 +34,14 @@ from litestar.types.internal_types import PathParameterDefinition
 
 from core.auth import Access, Demand
 from core.http.idempotency import MAX_KEY_LENGTH
-from core.http.openapi_refusals import REQUEST_ID, Endpoint, refusals, request_id, shared_refusals
+from core.http.openapi_refusals import (
+    RATE_LIMIT_HEADERS,
+    REQUEST_ID,
+    Endpoint,
+    refusals,
+    request_id,
+    shared_refusals,
+)
 from core.http.openapi_types import TypeNotes, resolve
 
 _STRING: Final = Schema(type=OpenAPIType.STRING)
@@ -122,13 +129,17 @@ def name_operation(
     return "_".join([*parts, *map(str, path_components)] if several else parts)
 
 
-def document_operations(app: Litestar, credentials: Iterable[str]) -> None:
-    """Have the document tell more of every operation. Call once, after the application has been built."""
+def document_operations(app: Litestar, credentials: Iterable[str], counted: str | None = None) -> None:
+    """Have the document tell more of every operation. Call once, after the application has been built.
+
+    `counted` is the beginning of the paths where each client's requests are limited.
+    """
     schemes = [name for kind, (name, _) in _CREDENTIALS.items() if kind in set(credentials)]
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for method, (handler, kwargs) in route.route_handler_map.items():
-                endpoint = Endpoint(method, route.path, handler, kwargs)
+                is_counted = counted is not None and route.path.startswith(counted)
+                endpoint = Endpoint(method, route.path, handler, kwargs, is_counted)
                 handler.responses = _without_inventions(handler.responses)
                 _share(app, endpoint.overlay_parameters)
                 handler.operation_class = cast("type[Operation]", partial(_operation, endpoint, schemes))
@@ -175,6 +186,8 @@ def _tags(handler: HTTPRouteHandler) -> list[str]:
 
 def _complete(endpoint: Endpoint, answer: OpenAPIResponse) -> OpenAPIResponse:
     headers: dict[str, OpenAPIHeader | Reference] = {**(answer.headers or {}), **request_id()}
+    if endpoint.is_limited:
+        headers.update(RATE_LIMIT_HEADERS)
     for header in headers.values():
         if isinstance(header, OpenAPIHeader) and header.schema is None:
             header.schema = _STRING

@@ -30,7 +30,7 @@ REQUEST_ID: Final = "RequestId"
 """Name of the header that every answer carries."""
 
 _AWAY: Final = "ServiceUnavailable"
-"""Name of the answer for whatever is away, too slow or in doubt."""
+"""Name of the answer for whatever is away, too slow, too much or in doubt."""
 
 _VALUES: Final = (kinds.INVALID_DATE, kinds.INVALID_DATETIME, kinds.INVALID_EMAIL, kinds.HEADER_INJECTION)
 _QUERY: Final = (kinds.BAD_REQUEST, kinds.UNKNOWN_PARAMETER)
@@ -47,7 +47,12 @@ _BODY: Final = (
     kinds.UNSUPPORTED_MEDIA_TYPE,
 )
 _KEY: Final = (kinds.INVALID_IDEMPOTENCY_KEY, kinds.IDEMPOTENCY_IN_PROGRESS, kinds.IDEMPOTENCY_KEY_REUSED)
-_UNAVAILABLE: Final = (kinds.SERVICE_UNAVAILABLE, kinds.OUTCOME_UNKNOWN, kinds.DEADLINE_EXCEEDED)
+_UNAVAILABLE: Final = (
+    kinds.SERVICE_UNAVAILABLE,
+    kinds.OUTCOME_UNKNOWN,
+    kinds.DEADLINE_EXCEEDED,
+    kinds.OVERLOADED,
+)
 _ANYWHERE: Final = (kinds.AUTHENTICATION_REQUIRED, kinds.INTERNAL_ERROR, *_UNAVAILABLE)
 """A credential that is nobody's is refused where everybody may come in, too."""
 
@@ -69,13 +74,15 @@ _ANSWERING: Final = frozenset({"uow", "steps"})
 
 _STRING: Final = Schema(type=OpenAPIType.STRING)
 _RETRY_AFTER: Final = OpenAPIHeader(description="Seconds to wait.", schema=Schema(type=OpenAPIType.INTEGER))
+RATE_LIMIT_HEADERS: Final = {
+    "RateLimit": OpenAPIHeader(description="What is left, and for how long.", schema=_STRING),
+    "RateLimit-Policy": OpenAPIHeader(description="The limit and its window.", schema=_STRING),
+}
+"""What every answer of a limited operation says."""
+
 _HEADERS: Final[dict[ProblemType, dict[str, OpenAPIHeader]]] = {
     kinds.AUTHENTICATION_REQUIRED: {"WWW-Authenticate": OpenAPIHeader(description="RFC 9110, 11.6.1.", schema=_STRING)},
-    kinds.RATE_LIMITED: {
-        "Retry-After": _RETRY_AFTER,
-        "RateLimit": OpenAPIHeader(description="What is left, and until when.", schema=_STRING),
-        "RateLimit-Policy": OpenAPIHeader(description="The limit and its window.", schema=_STRING),
-    },
+    kinds.RATE_LIMITED: {"Retry-After": _RETRY_AFTER, **RATE_LIMIT_HEADERS},
     **{kind: {"Retry-After": _RETRY_AFTER} for kind in _UNAVAILABLE},
     kinds.NOT_READY: {"Retry-After": _RETRY_AFTER},
     kinds.UNHEALTHY: {"Retry-After": _RETRY_AFTER},
@@ -84,12 +91,18 @@ _HEADERS: Final[dict[ProblemType, dict[str, OpenAPIHeader]]] = {
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """One method of one path, and what answers it."""
+    """One method of one path, and what answers it; `counted` where each client's requests to it are limited."""
 
     method: str
     path: str
     handler: HTTPRouteHandler
     kwargs: KwargsModel
+    counted: bool = False
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether a rate limit holds."""
+        return self.counted or "rate_limit" in self.handler.opt
 
     @property
     def access(self) -> Access | None:
@@ -161,7 +174,7 @@ def _problems(endpoint: Endpoint) -> Iterator[ProblemType]:
         yield from _KEY
     if "{" in endpoint.path:
         yield kinds.NOT_FOUND
-    if "rate_limit" in opt:
+    if endpoint.is_limited:
         yield kinds.RATE_LIMITED
 
 

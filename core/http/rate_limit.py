@@ -43,6 +43,9 @@ STATE_KEY: Final = "rate_limiter"
 CLIENT: Final = "client"
 """The name of the limit on what one client may ask of the API."""
 
+COUNTED: Final = "/api/"
+"""The beginning of the paths where that limit holds."""
+
 MOST_ACCOUNTS: Final = 20_000
 """Clients that a process remembers at once; the store remembers all of them."""
 
@@ -251,7 +254,7 @@ class ClientCount:
         Raises:
             Problem: 429 `rate_limited`.
         """
-        if scope["path"].startswith("/api/"):
+        if scope["path"].startswith(COUNTED):
             standing = await self._limiter.take(self._limit, _address(scope))
             scope["state"][ANSWER_HEADERS] += standing.headers()
 

@@ -64,7 +64,7 @@ async def payment(number: FromPath[int]) -> Receipt:
     raise NotImplementedError
 
 
-def application() -> Litestar:
+def application(counted: str | None = None) -> Litestar:
     config = DocumentConfig(
         title="T",
         version="1",
@@ -79,7 +79,7 @@ def application() -> Litestar:
         dependencies={"uow": Provide(lambda: None, sync_to_thread=False)},
         opt={"plugin": "bank"},
     )
-    document_operations(app, ["api_key"])
+    document_operations(app, ["api_key"], counted)
     return app
 
 
@@ -120,6 +120,22 @@ def test_statuses_follow_from_what_the_handler_is() -> None:
     assert not {"403", "404", "409", "413", "429"} & paths["/api/payments"]["get"]["responses"].keys()
     assert "429" in paths["/api/tokens"]["post"]["responses"]
     assert codes(paths["/api/payments/{number}"]["get"], "404") == ["not_found", "payment_gone"]
+
+
+def test_a_limited_operation_says_so_on_every_answer_that_passes_the_limit() -> None:
+    limited = document()["paths"]["/api/tokens"]["post"]
+    for status in ("201", "429"):
+        assert {"RateLimit", "RateLimit-Policy"} <= answer(limited, status)["headers"].keys()
+    assert "Retry-After" in answer(limited, "429")["headers"]
+    unlimited = document()["paths"]["/api/payments"]["get"]
+    assert "RateLimit" not in unlimited["responses"]["200"]["headers"]
+
+
+def test_where_each_client_is_limited_every_operation_of_the_api_is() -> None:
+    app = application(counted="/api/")
+    for operations in app.openapi_schema.to_schema()["paths"].values():
+        for operation in operations.values():
+            assert "429" in operation["responses"]
 
 
 def test_a_route_says_which_credential_it_needs() -> None:
