@@ -11,6 +11,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from core.auth import ADMIN, ANONYMOUS, COOKIE_CREDENTIALS, COOKIES, Access, Authenticator, Demand, Principal
 from core.http.problem_types import AUTHENTICATION_REQUIRED, FORBIDDEN
 from core.http.problems import Problem
+from core.telemetry.failures import silence
 
 CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="hexastar", ApiKey realm="hexastar"'}
 
@@ -41,12 +42,20 @@ class AuthenticationMiddleware(ASGIMiddleware):
 
     async def _principal(self, kind: str, credential: str) -> Principal:
         authenticator = self._authenticators.get(kind)
-        principal = await authenticator(credential) if authenticator else None
+        principal = await _judged(authenticator, credential) if authenticator else None
         if principal is not None:
             return principal
         if kind in COOKIE_CREDENTIALS:
             return ANONYMOUS
         raise Problem(AUTHENTICATION_REQUIRED, "The credential is not valid here.", headers=CHALLENGE)
+
+
+async def _judged(authenticator: Authenticator, credential: str) -> Principal | None:
+    try:
+        return await authenticator(credential)
+    except Exception as error:
+        silence(error)  # it was made with the credential at hand
+        raise
 
 
 def enforce_access(scope: Scope, principal: Principal) -> None:

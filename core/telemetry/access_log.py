@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from opentelemetry.trace import SpanContext
 
+from core.telemetry.paths import shown_path
 from core.telemetry.redaction import redact_text
 from ports.secrets import REDACTED
 
@@ -81,9 +82,7 @@ class AccessLog:
     ) -> None:
         """Write the record of a finished exchange."""
         scope = exchange.scope
-        path = scope["path"]
-        if path != route:  # a path equal to its template holds nothing that a caller made up
-            path = redact_text(path)
+        path = shown_path(scope["path"], route)
         if scope["query_string"]:
             path += "?" + masked(scope["query_string"])
         self._emit(

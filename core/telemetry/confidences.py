@@ -14,11 +14,6 @@ from litestar.utils.scope.state import ScopeState
 DEEPEST: Final = 32
 
 _BETWEEN: Final = re.compile(r"[&=;,\s]+")
-_HARMLESS: Final = frozenset(
-    {b"accept", b"accept-encoding", b"accept-language", b"connection", b"content-length", b"content-type", b"host",
-     b"user-agent"}
-)  # fmt: skip
-"""Headers whose words are everybody's: to blot them out would only make messages unreadable."""
 
 
 def of_json(raw: bytes | str) -> Iterator[str]:
@@ -34,10 +29,9 @@ def of_request(scope: Any) -> Iterator[str]:
     """Yield the words of a request: of its query, path, headers, cookies, and of its body as far as it was read."""
     yield from _pieces(scope.get("query_string", b""))
     yield from map(str, scope.get("path_params", {}).values())
-    for name, value in scope.get("headers", ()):
-        if name not in _HARMLESS:
-            yield value.decode("latin-1")
-            yield from _pieces(value)
+    for _, value in scope.get("headers", ()):
+        yield value.decode("latin-1")
+        yield from _pieces(value)
     state = ScopeState.from_scope(scope)
     if isinstance(state.body, bytes) and state.body:
         yield from of_json(state.body)

@@ -22,6 +22,7 @@ from core.telemetry.access_log import AccessLog
 from core.telemetry.activity import current_activity
 from core.telemetry.failures import mark_told
 from core.telemetry.metrics import Metrics
+from core.telemetry.paths import shown_path
 from core.telemetry.redaction import redact_text
 from core.telemetry.security import report, security_event
 from core.telemetry.tracing import EMPTY, Tracing, continued, record_failure
@@ -197,7 +198,9 @@ class Exchange:
 def _request_id(incoming: Mapping[bytes, bytes]) -> str:
     offered = incoming.get(b"x-request-id")
     if offered is not None and _ACCEPTABLE_ID.fullmatch(offered):
-        return offered.decode("ascii")
+        request_id = offered.decode("ascii")
+        if redact_text(request_id) == request_id:  # what looks like a token or a card is no id
+            return request_id
     return f"{random.getrandbits(128):032x}"
 
 
@@ -205,7 +208,7 @@ def _describe(span: Span, exchange: Exchange, method: str) -> None:
     scope = exchange.scope
     attributes: dict[str, str | int] = {
         names.HTTP_METHOD: method,
-        names.URL_PATH: redact_text(scope["path"]),
+        names.URL_PATH: shown_path(scope["path"], exchange.route),
         names.URL_SCHEME: scope.get("scheme", "http"),
         names.HTTP_STATUS: exchange.status,
     }

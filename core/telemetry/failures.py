@@ -30,6 +30,7 @@ _QUOTING_STATES: Final = ("22", "P0")
 """Classes of SQLSTATE whose message quotes a value: data exceptions, and what a function of the database raises."""
 
 _TOLD: Final = "__told_in_the_log__"
+_SILENT: Final = "__message_is_not_told__"
 _UNPRINTABLE: Final = {
     code: None if code == 0 else f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))
 } | {0x2028: "\\u2028", 0x2029: "\\u2029"}
@@ -47,6 +48,11 @@ def let_speak(packages: Iterable[str]) -> None:
 def mark_told(failure: BaseException) -> None:
     """Note that `failure` is in the log, so that a server which sees it pass does not report it once more."""
     failure.__dict__[_TOLD] = True
+
+
+def silence(failure: BaseException) -> None:
+    """Note that the message of `failure` may hold what nobody may read, in whatever form; only its kind is told."""
+    failure.__dict__[_SILENT] = True
 
 
 def was_told(failure: BaseException | None) -> bool:
@@ -71,6 +77,7 @@ def describe(failure: BaseException, *, in_the_dark: bool = False) -> str:
 
 def trace(failure: BaseException, *, in_the_dark: bool = False) -> str:
     """Return `failure` with its causes as Python prints them, but with messages as `describe` gives them."""
+    in_the_dark = in_the_dark or _SILENT in failure.__dict__
     told = [f"{link}{_frames(one)}{describe(one, in_the_dark=in_the_dark)}" for one, link in _chain(failure)]
     return "\n\n".join(reversed(told))
 
@@ -109,7 +116,7 @@ def _message(failure: BaseException, *, in_the_dark: bool) -> str:
         return _of_database(driver)
     if hasattr(failure, "params") or not (origin in _FRAMEWORK or origin in _STANDARD or origin in _plugins):
         return ""
-    if in_the_dark and origin in _STANDARD:
+    if (in_the_dark or _SILENT in failure.__dict__) and origin in _STANDARD:
         return ""
     try:
         text = str(failure)

@@ -6,6 +6,7 @@ secrets, which are known word for word. Every pattern is bounded or keeps what i
 the length of the text and with nothing else; what is longer than `LONGEST` is cut.
 """
 
+import dataclasses
 import hashlib
 import re
 import secrets
@@ -13,6 +14,8 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
+
+import msgspec
 
 from ports.secrets import REDACTED
 
@@ -101,6 +104,10 @@ def _redact(value: Any, depth: int) -> Any:
         return value
     if isinstance(value, bytes):
         return f"<{len(value)} bytes>"
+    if isinstance(value, msgspec.Struct):
+        value = {name: getattr(value, name) for name in value.__struct_fields__}
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if depth < _DEEPEST and isinstance(value, Mapping):
         return {redact_text(str(name)): _redact_field(name, inner, depth + 1) for name, inner in value.items()}
     if depth < _DEEPEST and isinstance(value, list | tuple | set | frozenset):
