@@ -1,0 +1,277 @@
+"""Rules are kept as they were written, refused with reasons, and answer in their order."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from tests.plugins.verification.stub.stubs import ADD, DEGREE, LICENSE, STUB, by, rule, save
+
+RULES = f"{STUB}/rules"
+
+
+async def test_a_rule_answers_in_the_place_of_the_handler_until_it_is_deleted(client, admin_client):
+    answer = {"status": 418, "json": {"z": 1, "a": [1.5, None, True]}, "headers": {"X-Colour": "blue"}}
+    saved = await save(admin_client, rule(response=answer, query={"doctor_id": "D1"}))
+    stubbed = await client.get(LICENSE, params={"doctor_id": "D1"})
+    assert stubbed.status_code == 418
+    assert stubbed.content == b'{"z":1,"a":[1.5,null,true]}'
+    assert stubbed.headers["x-stub-rule"] == saved["id"]
+    assert stubbed.headers["x-colour"] == "blue"
+    assert stubbed.headers["content-type"] == "application/json"
+    assert stubbed.headers["x-request-id"]
+    assert (await client.get(LICENSE, params={"doctor_id": "D2"})).json()["code"] == "doctor_not_found"
+    assert (await admin_client.delete(f"{RULES}/{saved['id']}")).status_code == 204
+    assert (await client.get(LICENSE, params={"doctor_id": "D1"})).json()["code"] == "doctor_not_found"
+
+
+async def test_a_rule_is_shown_as_it_was_saved_and_replaced_whole(admin_client):
+    definition = rule(times=3, expires_at="2030-01-01T00:00:00Z", priority=7, scenario={"name": "s", "new_state": "b"})
+    saved = await save(admin_client, definition)
+    assert {name: saved[name] for name in definition} == {**definition, "match": saved["match"]}
+    assert saved["match"]["path"] == LICENSE
+    shown = await admin_client.get(f"{RULES}/{saved['id']}")
+    assert shown.json() == saved
+    replaced = await admin_client.put(f"{RULES}/{saved['id']}", json=rule("another"))
+    assert replaced.status_code == 200
+    assert (replaced.json()["name"], replaced.json()["times"], replaced.json()["priority"]) == ("another", None, 500)
+    assert await by(admin_client) == "another"
+
+
+async def test_where_a_new_rule_is_said(admin_client):
+    created = await admin_client.post(RULES, json=rule())
+    assert (await admin_client.get(created.headers["location"])).json() == created.json()
+
+
+async def test_of_those_that_match_the_lowest_priority_answers_then_the_newest(admin_client, client):
+    await save(admin_client, rule("middle", priority=500))
+    assert await by(client) == "middle"
+    first = await save(admin_client, rule("first", priority=1))
+    await save(admin_client, rule("newer middle", priority=500))
+    assert await by(client) == "first"
+    await admin_client.delete(f"{RULES}/{first['id']}")
+    assert await by(client) == "newer middle"
+
+
+async def test_a_rule_without_criteria_answers_the_three_groups_and_nothing_else(admin_client, client):
+    await save(admin_client, rule("all", path=None))
+    for path in (LICENSE, DEGREE, "/api/v1/academic/verify/roll-number"):
+        assert await by(client, path) == "all"
+    for path in ("/health/live", "/health/ready", "/api/v1/health", "/api/v1", "/problems"):
+        assert "x-stub-rule" not in (await client.get(path)).headers
+    assert (await admin_client.get(RULES)).json()["data"][0]["name"] == "all"
+
+
+async def test_the_body_is_looked_at_and_still_read_by_the_handler(admin_client):
+    match = {"method": "POST", "path": ADD, "body": [{"jsonpath": "$.doctor_id", "equals": "STUB"}]}
+    await save(admin_client, rule("posted", match=match, response={"status": 201, "json": {"by": "posted"}}))
+    doctor = {"doctor_id": "STUB", "full_name": "A", "license_number": "L-1", "license_status": "active"}
+    assert (await admin_client.post(ADD, json=doctor)).json() == {"by": "posted"}
+    real = await admin_client.post(ADD, json={**doctor, "doctor_id": "REAL"})
+    assert real.status_code == 201
+    assert real.json()["doctor_id"] == "REAL"
+    assert (await admin_client.get(LICENSE, params={"doctor_id": "STUB"})).status_code == 404
+
+
+async def test_a_body_that_is_too_large_is_refused_as_ever(admin_client):
+    await save(admin_client, rule(match={"method": "POST", "body": [{"jsonpath": "$.a", "equals": 1}]}))
+    answer = await admin_client.post(ADD, content=b'{"a":"' + b"x" * (3 * 1024 * 1024) + b'"}', headers=JSON)
+    assert (answer.status_code, answer.json()["code"]) == (413, "payload_too_large")
+
+
+async def test_head_is_answered_like_get_without_a_body_and_options_as_ever(admin_client, client):
+    await save(admin_client, rule("r", path=None))
+    head, get = await client.head(LICENSE), await client.get(LICENSE)
+    assert (head.status_code, head.content) == (get.status_code, b"")
+    assert head.headers["content-length"] == get.headers["content-length"]
+    assert head.headers["x-stub-rule"] == get.headers["x-stub-rule"]
+    options = await client.options(LICENSE)
+    assert (options.status_code, options.headers["allow"]) == (204, "GET, HEAD, OPTIONS")
+    assert (await client.put(LICENSE)).status_code == 405
+
+
+async def test_no_rule_opens_a_route(admin_client, client):
+    await save(admin_client, rule("all", path=None))
+    refused = await client.post(ADD, json={})
+    assert (refused.status_code, refused.json()["code"]) == (401, "authentication_required")
+
+
+async def test_templates_are_filled_in_from_the_request(admin_client, clock):
+    clock.set(datetime(2026, 1, 5, 9, 30, tzinfo=UTC))
+    response = {
+        "json": {"id": "{{request.query.doctor_id}}", "now": "{{now}}", "group": "{{request.path.2}}"},
+        "template": True,
+    }
+    await save(admin_client, rule(response=response))
+    answer = await admin_client.get(LICENSE, params={"doctor_id": 'D"1'})
+    assert answer.json() == {"id": 'D"1', "now": "2026-01-05T09:30:00.000Z", "group": "doctors"}
+    posted = {"text": "Hello {{request.body.$.full_name}}", "template": True}
+    await save(admin_client, rule(match={"method": "POST", "path": ADD}, response=posted))
+    assert (await admin_client.post(ADD, json={"full_name": "Zoë"})).text == "Hello Zoë"
+
+
+async def test_a_rule_answers_so_often_and_no_more(admin_client, client):
+    await save(admin_client, rule("for ever", priority=900))
+    counted = await save(admin_client, rule("twice", times=2))
+    assert [await by(client) for _ in range(4)] == ["twice", "twice", "for ever", "for ever"]
+    assert (await admin_client.get(f"{RULES}/{counted['id']}")).json()["used"] == 2
+    await admin_client.put(f"{RULES}/{counted['id']}", json=rule("again", times=1))
+    assert [await by(client) for _ in range(2)] == ["again", "for ever"]
+
+
+async def test_a_rule_answers_until_it_expires(admin_client, client, clock):
+    await save(admin_client, rule("soon over", expires_at=(clock.now() + timedelta(hours=1)).isoformat()))
+    assert await by(client) == "soon over"
+    clock.advance(timedelta(hours=1))
+    assert await by(client) is None
+
+
+async def test_rules_are_listed_the_newest_first_a_page_at_a_time(admin_client):
+    saved = [(await save(admin_client, rule(str(number))))["id"] for number in range(5)]
+    listed, cursor = [], None
+    while True:
+        parameters = {"limit": 2} | ({"cursor": cursor} if cursor else {})
+        page = (await admin_client.get(RULES, params=parameters)).json()
+        listed += [each["id"] for each in page["data"]]
+        cursor = page["page"]["next_cursor"]
+        if cursor is None:
+            break
+    assert listed == saved[::-1]
+
+
+async def test_what_was_exported_can_be_imported_and_is_exported_the_same(admin_client, client):
+    await save(admin_client, rule("old", times=2))
+    await save(
+        admin_client,
+        rule("new", query={"doctor_id": "D1"}, response={"json": {"z": 1, "a": 1.5}, "delay": {"fixed": 1}}),
+    )
+    await save(admin_client, rule("step", scenario={"name": "s", "required_state": "Started", "new_state": "b"}))
+    await save(admin_client, rule("next", scenario={"name": "s", "required_state": "b"}))
+    exported = await admin_client.get(f"{RULES}/export")
+    assert [each["name"] for each in exported.json()["rules"]] == ["old", "new", "step", "next"]
+    await admin_client.post(f"{STUB}/reset")
+    assert (await admin_client.get(f"{RULES}/export")).json() == {"rules": []}
+    imported = await admin_client.post(f"{RULES}/import", content=exported.content, headers=JSON)
+    assert (imported.status_code, imported.json()) == (200, {"imported": 4})
+    assert (await admin_client.get(f"{RULES}/export")).content == exported.content
+    again = await admin_client.post(f"{RULES}/import", content=exported.content, headers=JSON)
+    assert again.json() == {"imported": 4}
+    assert (await admin_client.get(f"{RULES}/export")).content == exported.content
+    assert await by(client) == "step"
+
+
+async def test_an_import_adds_unless_it_is_to_replace(admin_client):
+    await save(admin_client, rule("there"))
+    await admin_client.post(f"{RULES}/import", json={"rules": [rule("added")]})
+    assert await names(admin_client) == ["there", "added"]
+    await admin_client.post(f"{RULES}/import?replace=true", json={"rules": [rule("alone")]})
+    assert await names(admin_client) == ["alone"]
+
+
+async def test_an_import_is_all_or_nothing(admin_client):
+    await save(admin_client, rule("there"))
+    rules = [
+        rule("fine"),
+        rule("broken", match={"path_regex": "("}),
+        rule("late", scenario={"name": "s", "required_state": "x"}),
+    ]
+    answer = await admin_client.post(f"{RULES}/import?replace=true", json={"rules": rules})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_stub_rule")
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/rules/1/match/path_regex"]
+    answer = await admin_client.post(f"{RULES}/import?replace=true", json={"rules": [rules[0], rules[2]]})
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/rules/1/scenario/required_state"]
+    assert await names(admin_client) == ["there"]
+
+
+async def test_a_reset_takes_rules_scenarios_and_settings_away(admin_client, client):
+    await save(admin_client, rule("r", scenario={"name": "s", "new_state": "b"}))
+    assert await by(client) == "r"
+    await admin_client.put(f"{STUB}/settings", json={"fault_probability": 1})
+    answer = await admin_client.post(f"{STUB}/reset")
+    assert answer.json() == {"rules": 1, "scenario_instances": 1}
+    assert (await admin_client.get(f"{STUB}/settings")).json()["fault_probability"] == 0
+    assert (await client.get(LICENSE, params={"doctor_id": "D1"})).status_code == 404
+
+
+async def test_a_request_that_is_sent_again_saves_one_rule(admin_client):
+    headers = {"Idempotency-Key": "one-rule"}
+    first = await admin_client.post(RULES, json=rule(), headers=headers)
+    second = await admin_client.post(RULES, json=rule(), headers=headers)
+    assert (first.content, second.headers["idempotent-replayed"]) == (second.content, "true")
+    assert len(await names(admin_client)) == 1
+
+
+@pytest.mark.parametrize(
+    ("definition", "status", "pointer"),
+    [
+        ({}, 400, "/name"),
+        ({"name": "a", "unknown": 1}, 400, "/unknown"),
+        ({"name": "a", "priority": 0}, 400, "/priority"),
+        ({"name": "a", "priority": 1001}, 400, "/priority"),
+        ({"name": "a", "times": 0}, 400, "/times"),
+        ({"name": "a", "times": 2**31}, 400, "/times"),
+        ({"name": "a", "expires_at": "2030-01-01"}, 400, "/expires_at"),
+        ({"name": "a", "expires_at": "9999-12-31T23:59:59-14:00"}, 400, "/expires_at"),
+        ({"name": "a", "response": {"status": 199}}, 400, "/response/status"),
+        ({"name": "a", "response": {"status": 600}}, 400, "/response/status"),
+        ({"name": "a", "response": {"status": "200"}}, 400, "/response/status"),
+        ({"name": "a", "response": {"fault": "reset"}}, 400, "/response/fault"),
+        ({"name": "a", "response": {"delay": {"fixed": 60_001}}}, 400, "/response/delay/fixed"),
+        ({"name": "a", "response": {"delay": {"fixed": -1}}}, 400, "/response/delay/fixed"),
+        ({"name": "a", "scenario": {"name": "a/b", "new_state": "c"}}, 400, "/scenario/name"),
+        ({"name": "a", "scenario": {"name": "a", "new_state": "c", "key_from": "body.x"}}, 400, "/scenario/key_from"),
+        ({"name": "a", "match": {"path_regex": "("}}, 422, "/match/path_regex"),
+        ({"name": "a", "match": {"body": [{"jsonpath": "a", "equals": 1}]}}, 422, "/match/body/0/jsonpath"),
+        ({"name": "a", "response": {"json": 1, "text": "b"}}, 422, "/response/text"),
+        ({"name": "a", "response": {"headers": {"X": "a\r\nb"}}}, 422, "/response/headers/X"),
+        ({"name": "a", "response": {"headers": {"Connection": "close"}}}, 422, "/response/headers/Connection"),
+        ({"name": "a", "response": {"text": "{{x}}", "template": True}}, 422, "/response/text"),
+        ({"name": "a", "response": {"text": "x" * 65_536}}, 422, ""),
+        ({"name": "a", "scenario": {"name": "s", "required_state": "x"}}, 422, "/scenario/required_state"),
+        (
+            {"name": "a", "scenario": {"name": "s", "required_state": "x", "new_state": "x"}},
+            422,
+            "/scenario/required_state",
+        ),
+    ],
+)
+async def test_what_cannot_be_a_rule_is_refused_with_its_place(admin_client, definition, status, pointer):
+    saved = await save(admin_client, rule())
+    for method, path in (("POST", RULES), ("PUT", f"{RULES}/{saved['id']}")):
+        answer = await admin_client.request(method, path, json=definition)
+        assert answer.status_code == status, answer.text
+        assert pointer in [fault["pointer"] for fault in answer.json()["errors"]]
+
+
+async def test_there_are_so_many_rules_and_no_more(admin_client, application):
+    most = application.services.plugin_settings["verification"].stub.max_rules
+    document = {"rules": [rule(str(number)) for number in range(most)]}
+    assert (await admin_client.post(f"{RULES}/import", json=document)).json() == {"imported": most}
+    for path, body in ((RULES, rule()), (f"{RULES}/import", {"rules": [rule()]})):
+        answer = await admin_client.post(path, json=body)
+        assert (answer.status_code, answer.json()["code"]) == (409, "stub_rules_full")
+
+
+async def test_what_is_not_there_is_not_found(admin_client):
+    for method in ("GET", "PUT", "DELETE"):
+        for address in (uuid4(), "no-id"):
+            answer = await admin_client.request(method, f"{RULES}/{address}", json=rule() if method == "PUT" else None)
+            assert answer.status_code == 404
+
+
+async def test_rules_that_vanish_from_the_table_are_forgotten(admin_client, client, storage):
+    """Whatever deleted them, even if it deleted the revision as well."""
+    await save(admin_client, rule("gone"))
+    connection = await storage.connect(application_name="test")
+    await connection.execute("DELETE FROM verification.stub_rules; DELETE FROM verification.stub_settings")
+    await connection.close()
+    await admin_client.put(f"{STUB}/settings", json={})
+    assert await by(client) is None
+
+
+JSON = {"Content-Type": "application/json"}
+
+
+async def names(client):
+    """Return the names of the rules, the oldest first."""
+    return [each["name"] for each in (await client.get(f"{RULES}/export")).json()["rules"]]
