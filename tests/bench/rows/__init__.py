@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from tests.bench.bench import Row
-from tests.bench.rows import inserts, jobs, limiter, lookup, plugins, servers, start, tracing
+from tests.bench.rows import inserts, jobs, limiter, lookup, overload, plugins, servers, start, tracing
 
 ROWS: Final[Mapping[str, Row]] = {
     "lookup": lookup.measure,
@@ -15,4 +15,5 @@ ROWS: Final[Mapping[str, Row]] = {
     "inserts": inserts.measure,
     "start": start.measure,
     "limiter": limiter.measure,
+    "overload": overload.measure,
 }
