@@ -26,7 +26,7 @@ def check() -> None:
 
 @workers.command
 def run() -> None:
-    """Run the background jobs until a signal: TERM or INT drains, a second one hurries."""
+    """Run the background jobs until a signal: TERM or INT drains, a second one hurries, and so does QUIT."""
     take_output()
     with_services(_work)
 

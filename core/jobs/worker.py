@@ -28,12 +28,16 @@ __all__ = ["Injector", "JobContext", "JobMetrics", "Units", "Worker"]
 
 DAY: Final = 86_400.0
 
+QUIT: Final = getattr(signal, "SIGQUIT", None)
+"""The signal that stops a worker without a grace; Windows has none."""
+
 
 class Worker(saq.Worker[Context]):
     """Runs the jobs of this deployment until told to stop.
 
     SIGTERM or SIGINT stops claiming, waits `grace` seconds for what runs, then cancels it and gives the attempts
-    back; a second signal skips the wait. Kill it in any other way and its jobs are back within a second or two.
+    back; a second signal, or SIGQUIT as the first, skips the wait. Kill it in any other way and its jobs are back
+    within a second or two.
 
     Args:
         storage: where the jobs are.
@@ -87,8 +91,7 @@ class Worker(saq.Worker[Context]):
             concurrency=concurrency,
             startup=self._open,
         )
-        if not signals:
-            self.SIGNALS = []
+        self.SIGNALS = [*self.SIGNALS, *filter(None, [QUIT])] if signals else []
 
     async def run(self) -> None:
         """Work until a signal comes, or `request_stop` or `stop` is called; return when all is written down."""
@@ -153,11 +156,12 @@ class Worker(saq.Worker[Context]):
             self.event.set()
         loop = asyncio.get_running_loop()
         for signal_number in self.SIGNALS:
-            loop.add_signal_handler(signal_number, self._on_signal)
+            hurries = signal_number == QUIT
+            loop.add_signal_handler(signal_number, self._on_signal, hurries)
         await self._durable.connect()
 
-    def _on_signal(self) -> None:
-        if self.event.is_set():
+    def _on_signal(self, hurries: bool) -> None:  # noqa: FBT001 - the loop calls it by position
+        if hurries or self.event.is_set():
             for slot in filter(None, self._slots):
                 slot.cancel()
         self.event.set()

@@ -1,7 +1,7 @@
 """A plugin with a schedule, whose process may believe in a clock that is wrong.
 
-`METRONOME_CRON` is the schedule, once a year unless set, and `METRONOME_SKEW` the seconds by which everything in this process that asks Python
-for the time is misled.
+`METRONOME_CRON` is the schedule, once a year unless set, and `METRONOME_SKEW` the seconds by which everything in this
+process that asks Python for the time is misled.
 """
 
 import os
