@@ -1,5 +1,6 @@
 """The answers that the OpenAPI document promises, for clients that ask for one by its status."""
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -18,6 +19,9 @@ _FORMATS: Final = {
     "email": "name@example.org",
     "uri": "https://example.org/",
 }
+
+_TEXTS: Final = ("text", "TEXT", "1.00", "1", "1234567893", "E11.9", "USD", "NY", "2026-01-05", "2026-01-05T09:30:00Z")
+"""Texts to try where one has to match a pattern."""
 
 
 class Documented:
@@ -75,14 +79,19 @@ class Documented:
             case "array":
                 return [self.example(schema.get("items", {}), depth + 1)] if depth < _DEEPEST else []
             case "string":
-                text: str = _FORMATS.get(schema.get("format", ""), "text")
-                return text.ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength", len(text) + 99)]
+                return self._text(schema)
             case "integer" | "number":
                 least = schema.get("minimum", schema.get("exclusiveMinimum", -1) + 1)
                 return min(max(least, 0), schema.get("maximum", max(0, least)))
             case "boolean":
                 return True
         return None
+
+    def _text(self, schema: Mapping[str, Any]) -> str:
+        if pattern := schema.get("pattern"):
+            return next((text for text in _TEXTS if re.search(pattern, text)), _TEXTS[0])
+        text = _FORMATS.get(schema.get("format", ""), _TEXTS[0])
+        return text.ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength")]
 
     def _fullest(self, alternatives: list[Mapping[str, Any]]) -> Mapping[str, Any]:
         return next((each for each in alternatives if each.get("type") != "null"), alternatives[0])
