@@ -22,6 +22,7 @@ from ports.secrets import Secret
 FILE_NAME: Final = "plugins.toml"
 PATH_VARIABLE: Final = "HEXASTAR_CONFIG"
 MINIMUM_SECRET_LENGTH: Final = 32
+PRODUCTION_DRAIN: Final = 5.0
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 BELLS: Final = ("redis", "rediss", "unix")
 
@@ -58,6 +59,7 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         header_timeout: how long the request line and the headers may take.
         write_timeout: how long a client may leave an answer that waits for it.
         request_timeout: how long a request may take from its body's end to the beginning of its answer.
+        drain_delay: how long a process that is told to stop serves on, no longer ready; None: 5 in production, else 0.
         body_chunk_timeout: how long the next chunk of a body may take.
         body_timeout: how long a whole body may take.
         allowed_hosts: names under which the service may be addressed; none listed: any.
@@ -74,6 +76,7 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     header_timeout: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
     write_timeout: Seconds = 30.0
     request_timeout: Seconds = 10.0
+    drain_delay: Annotated[float, msgspec.Meta(ge=0, le=600)] | None = None
     body_chunk_timeout: Seconds = 15.0
     body_timeout: Seconds = 60.0
     allowed_hosts: tuple[str, ...] = ()
@@ -81,7 +84,7 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     forwarded_header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
     cors_origins: tuple[str, ...] = ()
     hsts: bool | None = None
-    max_in_flight: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 256
+    max_in_flight: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 128
     rate_limit: ClientLimit | None = None
 
 
@@ -128,6 +131,12 @@ class Config(TopLevel, frozen=True, kw_only=True):
         """Tell whether browsers are told to come over TLS only."""
         served_over_tls = self.is_production and (self.public_url or "").startswith("https:")
         return served_over_tls if self.http.hsts is None else self.http.hsts
+
+    @property
+    def drain_delay(self) -> float:
+        """Seconds for which a process that is told to stop serves on: long enough for two probes of a balancer."""
+        asked = self.http.drain_delay
+        return (PRODUCTION_DRAIN if self.is_production else 0.0) if asked is None else asked
 
     @property
     def state_path(self) -> Path:

@@ -35,7 +35,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     data_dir: str = "postgres"
     pool_size: PoolSize = 8
     session_pool_size: PoolSize = 8
-    acquire_timeout: Annotated[float, msgspec.Meta(gt=0)] = 5.0
+    acquire_timeout: Annotated[float, msgspec.Meta(gt=0)] = 3.0
 
 
 @asynccontextmanager

@@ -38,7 +38,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     dsn: Secret
     pool_size: PoolSize = 8
     session_pool_size: PoolSize = 8
-    acquire_timeout: Seconds = 5.0
+    acquire_timeout: Seconds = 3.0
     statement_timeout: Seconds = 30.0
     network_timeout: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 15.0
     plaintext: bool = False

@@ -88,11 +88,11 @@ class HttpGuard:
 
     async def _admit(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         place = Place(self.admission, scope, receive, send)
-        place.hold()
+        place.take()
         try:
-            await self._serve(scope, place.receive if expects_body(scope) else receive, place.send)
+            await self._serve(scope, place.receive, place.send)
         finally:
-            place.release()
+            place.leave()
 
     async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         try:

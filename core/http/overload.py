@@ -2,7 +2,8 @@
 
 A process that takes everything on answers nobody: each request in flight makes all the others wait. Beyond
 `max_in_flight` a request is answered 503 before its credential or its body is looked at. A request counts while the
-service works on it: not while its body is awaited from a slow client, nor once its answer has begun to go out.
+service works on it: not while its body is awaited from a slow client, nor while nothing but the client's leaving is
+awaited, nor once its answer has begun to go out.
 """
 
 import random
@@ -46,44 +47,47 @@ class Admission:
 
 
 class Place:
-    """The place of one request among those that are worked on. Hold it, and `release` it in the end."""
+    """The place of one request among those that are worked on. Take it, and `leave` it in the end."""
 
-    __slots__ = ("_admission", "_headers", "_held", "_receive", "_send")
+    __slots__ = ("_admission", "_headers", "_held", "_left", "_receive", "_send")
 
     def __init__(self, admission: Admission, scope: HTTPScope, receive: Receive, send: Send) -> None:
         self._admission = admission
         self._receive = receive
         self._send = send
         self._held = False
+        self._left = False
         self._headers: list[tuple[bytes, bytes]] = []
         scope["state"][ANSWER_HEADERS] = self._headers
 
-    def hold(self) -> None:
-        """Take the place."""
-        if not self._held:
+    def take(self) -> None:
+        """Take the place, unless it has been left."""
+        if not self._held and not self._left:
             self._held = True
             self._admission.in_flight += 1
 
-    def release(self) -> None:
-        """Leave the place to others."""
-        if self._held:
-            self._held = False
-            self._admission.in_flight -= 1
+    def leave(self) -> None:
+        """Leave the place to others for good."""
+        self._left = True
+        self._stand_aside()
 
     def send(self, message: Message) -> Awaitable[None]:
         """Pass on what goes to the client. Once its answer has begun, how fast it reads is its own affair."""
         if message["type"] == "http.response.start":
-            self.release()
+            self.leave()
             if self._headers:
                 message["headers"] = [*message["headers"], *self._headers]
         return self._send(message)
 
     async def receive(self) -> Any:
         """Wait for the client without keeping a place from others; what it sends has been admitted already."""
-        if not self._held:
-            return await self._receive()
-        self.release()
+        self._stand_aside()
         try:
             return await self._receive()
         finally:
-            self.hold()
+            self.take()
+
+    def _stand_aside(self) -> None:
+        if self._held:
+            self._held = False
+            self._admission.in_flight -= 1

@@ -4,7 +4,7 @@
         @pytest.fixture
         def open_storage(self) -> OpenStorage: ...
 
-`open_storage(pool_size=8, session_pool_size=8, acquire_timeout=5.0)` is an async context manager that yields the
+`open_storage(pool_size=8, session_pool_size=8, acquire_timeout=3.0)` is an async context manager that yields the
 adapter over an empty database of PostgreSQL, on which the suite makes and drops the schema `contract`.
 """
 
@@ -144,7 +144,7 @@ SLOW_UPDATE = Command(update(Account).where(func.pg_sleep(60).is_not(None)).valu
 
 class OpenStorage(Protocol):
     def __call__(
-        self, *, pool_size: int = 8, session_pool_size: int = 8, acquire_timeout: float = 5.0
+        self, *, pool_size: int = 8, session_pool_size: int = 8, acquire_timeout: float = 3.0
     ) -> AbstractAsyncContextManager[Storage]: ...
 
 
