@@ -9,6 +9,7 @@
     550-sender      refuses the sender
     451-data        refuses the message for now, after it was sent
     554-data        refuses the message for good, after it was sent
+    554-quote       the same, quoting recipient and message in the refusal
     slow            answers the message only after two minutes
     slow-3          answers the message only after three seconds; any number
     drop            takes the message and closes the connection before its 250: nobody can know
@@ -234,6 +235,9 @@ class Handler:
             return "451 4.3.0 later"
         if self.spool.mode == "554-data":
             return "554 5.7.1 never"
+        if self.spool.mode == "554-quote":
+            words = " ".join(envelope.original_content.decode("ascii", "replace").split())
+            return f"554 5.7.1 {envelope.rcpt_tos[0]} will not read {words[-300:]}"
         self.spool.keep(session, envelope, over_tls=server.transport.get_extra_info("sslcontext") is not None)
         if self.spool.mode == "slow":
             await asyncio.sleep(120 if self.spool.number is None else self.spool.number)
