@@ -34,8 +34,8 @@ Record = Any
 class PreparedStatement(Protocol):
     """A statement prepared on one connection; it lives as long as the connection."""
 
-    async def fetch(self, *arguments: Any) -> list[Record]:
-        """Return every row."""
+    async def fetch(self, *arguments: Any, timeout: float | None = None) -> list[Record]:  # noqa: ASYNC109
+        """Return every row; raise TimeoutError where they take longer than `timeout` seconds."""
 
     async def fetchrow(self, *arguments: Any) -> Record | None:
         """Return the first row, or None where there is none."""

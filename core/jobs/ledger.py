@@ -27,8 +27,18 @@ SETTINGS: Final = {
     "idle_in_transaction_session_timeout": "10s",
 }
 
+ANSWER_TIME: Final = 10.0
+"""Seconds that the server may take to answer what is asked many times a minute; then the connection is given up.
+
+A network that swallows everything gives no other sign, and a worker that waited for it would claim nothing and lose
+its leases.
+"""
+
 LIVENESS: Final = 0x68657861
 """First half of the advisory locks that say that a worker is alive; the second half is the worker's number."""
+
+
+FREQUENT: Final = frozenset({statements.CLAIM, statements.SETTLE, statements.EXTEND, statements.LOOK})
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -175,4 +185,4 @@ class Ledger:
         prepared = self._prepared.get(statement)
         if prepared is None:
             prepared = self._prepared[statement] = await self.connection.prepare(statement)
-        return await prepared.fetch(*arguments)
+        return await prepared.fetch(*arguments, timeout=ANSWER_TIME if statement in FREQUENT else None)

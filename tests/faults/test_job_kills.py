@@ -29,11 +29,6 @@ PLACES = [name for name in failpoints.names() if name.startswith(("jobs.", "unit
 WAITING = "SELECT count(*) FROM core.jobs WHERE state = 'queued' AND name LIKE 'labour.%'"
 ENOUGH = 80
 NEEDS_A_DEATH = {"jobs.before_rescue", "jobs.rescued"}
-EXECUTIONS = """
-SELECT jobs.id, jobs.name, jobs.state, jobs.attempts, count(starts.job) AS starts
-FROM core.jobs LEFT JOIN labour.starts ON starts.job = jobs.id
-WHERE jobs.name LIKE 'labour.%' GROUP BY jobs.id
-"""
 RESCUE_TIMES = """
 SELECT extract(epoch FROM next.at - killed.at)::float8 AS seconds
 FROM unnest($1::integer[], $2::timestamptz[]) AS killed (pid, at)
@@ -123,23 +118,6 @@ async def kept_busy(site: Jobsite, count: int, seconds: float) -> AsyncIterator[
         await asyncio.wait([topping_up])
 
 
-async def check_that_all_went_well(site: Jobsite, count: int) -> int:
-    """Assert that nothing is lost, stuck or doubled; return how many attempts there were."""
-    rows = await site.connection.fetch(EXECUTIONS)
-    effects = await site.effects()
-    assert len(rows) == count
-    assert {row["state"] for row in rows} == {"done"}
-    for row in rows:
-        if row["name"] == "labour.nothing":
-            continue
-        assert 1 <= row["starts"] <= row["attempts"], f"more executions than attempts: {row}"
-        if row["name"] == "labour.errand":
-            assert 1 <= effects[row["id"]] <= row["starts"]
-        else:
-            assert effects[row["id"]] == 1, f"{effects.get(row['id'])} effects of {row}"
-    return sum(row["attempts"] for row in rows)
-
-
 @pytest.mark.parametrize("kind", ["storage", "redis"])
 async def test_jobs_outlive_kills_at_random_and_at_every_failpoint(
     nursery: Nursery,
@@ -170,7 +148,7 @@ async def test_jobs_outlive_kills_at_random_and_at_every_failpoint(
                     await wipe(redis)
         count = sum(enqueued)
         await site.settled()
-        attempts = await check_that_all_went_well(site, count)
+        attempts = await site.check(count)
         rescues = await killings.rescue_times()
         ticks = await site.connection.fetch("SELECT tick, count(*) FROM labour.ticks GROUP BY tick HAVING count(*) > 1")
         assert not ticks

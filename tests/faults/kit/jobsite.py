@@ -35,6 +35,12 @@ SELECT EXISTS (
 """
 STATES = "SELECT state, count(*) FROM core.jobs WHERE name NOT LIKE 'core.%' GROUP BY state"
 
+EXECUTIONS = """
+SELECT jobs.id, jobs.name, jobs.state, jobs.attempts, count(starts.job) AS starts
+FROM core.jobs LEFT JOIN labour.starts ON starts.job = jobs.id
+WHERE jobs.name LIKE 'labour.%' GROUP BY jobs.id
+"""
+
 
 class Jobsite:
     """One database and the workers over it, which are all gone when the site is closed."""
@@ -158,6 +164,22 @@ class Jobsite:
         """Return how many effects each job has had."""
         rows = await self.connection.fetch("SELECT job, count(*) FROM labour.effects GROUP BY job")
         return {row["job"]: row["count"] for row in rows}
+
+    async def check(self, count: int) -> int:
+        """Assert that of `count` jobs none is lost, stuck or doubled; return how many attempts there were."""
+        rows = await self.connection.fetch(EXECUTIONS)
+        effects = await self.effects()
+        assert len(rows) == count
+        assert {row["state"] for row in rows} == {"done"}
+        for row in rows:
+            if row["name"] == "labour.nothing":
+                continue
+            assert 1 <= row["starts"] <= row["attempts"], f"more executions than attempts: {row}"
+            if row["name"] == "labour.errand":
+                assert 1 <= effects[row["id"]] <= row["starts"]
+            else:
+                assert effects[row["id"]] == 1, f"{effects.get(row['id'])} effects of {row}"
+        return sum(row["attempts"] for row in rows)
 
     async def close(self) -> None:
         """Kill what still runs."""
