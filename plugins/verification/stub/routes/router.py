@@ -12,9 +12,9 @@ from core.http.injected import Injected
 from core.http.pagination import Cursors
 from core.injection import Services
 from core.keys import key_ring
-from plugins.verification.stub.routes.rules import RULE_ROUTES
 from plugins.verification.stub.routes.scenarios import SCENARIO_ROUTES
 from plugins.verification.stub.routes.settings import SETTINGS_ROUTES
+from plugins.verification.stub.routes.stub_rules import RULE_ROUTES
 from plugins.verification.stub.service.control import control_of
 
 ADMIN: Final = needs("stub:admin")

@@ -1,7 +1,7 @@
 """Changing what every process works by: one change at a time, told to all when it is committed."""
 
 from core.unit_of_work import UnitOfWork
-from plugins.verification.stub.queries import rules as queries
+from plugins.verification.stub.queries import stub_rules as queries
 from plugins.verification.stub.service.keeper import CHANNEL
 
 

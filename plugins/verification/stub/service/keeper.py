@@ -13,8 +13,8 @@ import msgspec
 
 from core.jobs.endings import hang_up
 from core.jobs.outage import Outage
-from plugins.verification.stub.queries import rules as queries
-from plugins.verification.stub.queries.rules import RuleRow
+from plugins.verification.stub.queries import stub_rules as queries
+from plugins.verification.stub.queries.stub_rules import RuleRow
 from plugins.verification.stub.rules.chaos import Chaos, ChaosSettings
 from plugins.verification.stub.rules.compiled import CompiledRule
 from plugins.verification.stub.rules.definition import RuleDefinition

@@ -11,7 +11,8 @@ from typing import Final
 from core.clock import new_id
 from core.http.problems import Problem
 from plugins.verification.stub.problems import SCENARIO_CONTENDED
-from plugins.verification.stub.queries import rules, scenarios
+from plugins.verification.stub.queries import scenarios
+from plugins.verification.stub.queries import stub_rules as rules
 from plugins.verification.stub.rules.compiled import CompiledRule
 from plugins.verification.stub.rules.definition import INITIAL_STATE, MAX_KEY, ScenarioStep
 from plugins.verification.stub.rules.request import StubRequest

@@ -4,7 +4,7 @@ import msgspec
 
 from core.http.problems import VALIDATION_ERROR, Fault, Problem
 from core.unit_of_work import UnitOfWork
-from plugins.verification.stub.queries import rules as queries
+from plugins.verification.stub.queries import stub_rules as queries
 from plugins.verification.stub.rules.chaos import ChaosSettings
 from plugins.verification.stub.schemas.settings import SettingsOut
 from plugins.verification.stub.service.changes import begin_change

@@ -10,13 +10,13 @@ from core.clock import new_id
 from core.http.problems import Fault, Problem
 from core.unit_of_work import UnitOfWork
 from plugins.verification.stub import problems
-from plugins.verification.stub.queries import rules as queries
 from plugins.verification.stub.queries import scenarios
-from plugins.verification.stub.queries.rules import RuleRow
+from plugins.verification.stub.queries import stub_rules as queries
+from plugins.verification.stub.queries.stub_rules import RuleRow
 from plugins.verification.stub.rules.compiled import rule_faults
 from plugins.verification.stub.rules.definition import RuleDefinition
 from plugins.verification.stub.rules.reachability import reachable_states
-from plugins.verification.stub.schemas.rules import ExportedRule, ImportOut, ResetOut, RuleExport, RuleIn, RuleOut
+from plugins.verification.stub.schemas.stub_rules import ExportedRule, ImportOut, ResetOut, RuleExport, RuleIn, RuleOut
 from plugins.verification.stub.service.changes import begin_change
 from plugins.verification.stub.settings import StubSettings
 from ports.storage import Storage

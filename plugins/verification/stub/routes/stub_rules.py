@@ -15,8 +15,8 @@ from core.http.pagination import DEFAULT_LIMIT, Cursor, Cursors, Limit, Page, wi
 from core.unit_of_work import UnitOfWork
 from plugins.verification.settings import Settings
 from plugins.verification.stub import problems
-from plugins.verification.stub.schemas.rules import ImportOut, ResetOut, RuleExport, RuleIn, RuleOut
-from plugins.verification.stub.service import rules
+from plugins.verification.stub.schemas.stub_rules import ImportOut, ResetOut, RuleExport, RuleIn, RuleOut
+from plugins.verification.stub.service import stub_rules as rules
 from ports.storage import Storage
 
 SORT: Final = "-position"
