@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from core.config import Config
+from core.faults import ConfigurationError, ConfigurationFault
 
 KEY_BYTES: Final = 32
 
@@ -46,7 +47,22 @@ def admin_key(config: Config) -> str:
 
 
 def kept_secret(file: Path) -> str:
-    """Return the secret in `file`, made at the first call and readable by its owner only (mode 600)."""
+    """Return the secret in `file`, made at the first call and readable by its owner only (mode 600).
+
+    Raises:
+        ConfigurationError: the file can be neither made nor read.
+    """
+    try:
+        if not file.exists():
+            _make(file)
+        return file.read_text(encoding="ascii").strip()
+    except OSError as error:
+        hint = "name a state_dir with room that this user may write to, or configure the key"
+        fault = ConfigurationFault(str(file), "", f"the key cannot be kept here: {error.strerror}", hint)
+        raise ConfigurationError([fault]) from error
+
+
+def _make(file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
     draft.touch(mode=0o600, exist_ok=False)
@@ -56,4 +72,3 @@ def kept_secret(file: Path) -> str:
             file.hardlink_to(draft)
     finally:
         draft.unlink()
-    return file.read_text(encoding="ascii").strip()

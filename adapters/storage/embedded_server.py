@@ -195,7 +195,7 @@ class EmbeddedServer:
         """Tell whether `pid` is the server over our folder, and not a later process with the same number."""
         try:
             process = psutil.Process(pid)
-            return process.status() != psutil.STATUS_ZOMBIE and str(self._data_dir) in " ".join(process.cmdline())
+            return process.status() != psutil.STATUS_ZOMBIE and str(self._data_dir) in process.cmdline()
         except psutil.NoSuchProcess:
             return False
 

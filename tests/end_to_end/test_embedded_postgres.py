@@ -221,6 +221,35 @@ def test_a_stale_number_that_another_process_has_now_does_not_keep_the_server_do
     assert second.end(signal.SIGTERM) == 0
 
 
+def test_a_copy_that_was_taken_while_it_ran_never_ends_up_at_the_original(
+    started: Callable[[], Process], state_dir: Path, tmp_path: Path
+) -> None:
+    """Also where the copy's path is a part of the original's, as after a restore to another root."""
+    original = started()
+    original.ready()
+    copy = Path(tempfile.mkdtemp(prefix="hexastar-copy-"))
+    deep = state_dir / "restored" / copy.relative_to("/")
+    deep.mkdir(parents=True)
+    below = Process(deep)
+    try:
+        below.ready()
+        subprocess.run(["cp", "-a", str(deep / "postgres"), str(copy)], check=True)
+        copied = Process(copy)
+        try:
+            assert below.pid in copied.ready()
+            assert postmaster(copy)[0] != postmaster(deep)[0]
+        finally:
+            copied.end(signal.SIGTERM)
+        assert below.end(signal.SIGTERM) == 0
+        assert original.end(signal.SIGTERM) == 0
+    finally:
+        if below._process.poll() is None:
+            below.end(signal.SIGKILL)
+        for server in servers(copy):
+            server.kill()
+        shutil.rmtree(copy, ignore_errors=True)
+
+
 def test_only_its_owner_reaches_the_data_and_the_socket(started: Callable[[], Process], state_dir: Path) -> None:
     process = started()
     process.ready()

@@ -1,5 +1,6 @@
 """A plugin whose history grows while a test looks on: version N - 1 serves, and version N migrates."""
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -78,10 +79,37 @@ async def look(number: FromPath[int], storage: Injected[Storage]) -> Kind:
     return found
 
 
+class Resting(msgspec.Struct):
+    """How many rest now, in the process that answers."""
+
+    resting: int
+
+
+resting: set[object] = set()
+
+
+@get("/api/v1/orchard/rest/{milliseconds:int}", access=PUBLIC)
+async def rest(milliseconds: FromPath[int]) -> Resting:
+    """Rest so long under a tree."""
+    guest = object()
+    resting.add(guest)
+    try:
+        await asyncio.sleep(milliseconds / 1000)
+    finally:
+        resting.remove(guest)
+    return Resting(len(resting))
+
+
+@get("/api/v1/orchard/resting", access=PUBLIC)
+async def count_resting() -> Resting:
+    """Count who rests."""
+    return Resting(len(resting))
+
+
 @hookimpl
 def register_routes() -> Sequence[ControllerRouterHandler]:
-    """Plant and look."""
-    return [plant, look]
+    """Plant, look and rest."""
+    return [plant, look, rest, count_resting]
 
 
 @hookimpl
