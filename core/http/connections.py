@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol, cast
 
 from litestar.types import HTTPScope
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from core.http.head_limits import MAX_HEAD, MAX_HEADERS
@@ -58,6 +58,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._registry: ProblemRegistry = state.problems
         self._reading: asyncio.TimerHandle | None = None
         self._writing: asyncio.TimerHandle | None = None
+        self._answering: RequestResponseCycle | None = None
         self._in_head = False
         self._head_size = 0
         self._fed = 0
@@ -74,7 +75,11 @@ class GuardedProtocol(HttpToolsProtocol):
             self._watch_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
+        """Forget the connection, and let whoever is answering on it know; uvicorn tells the last in the queue only."""
+        answering = self._answering
+        if answering is not None and not answering.response_complete:
+            answering.disconnected = True
+            answering.message_event.set()
         super().connection_lost(exc)
         self._stop_reading_watch()
         self._stop_writing_watch()
@@ -154,6 +159,10 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.abort()
         else:
             self._refuse(Problem(self._broken_by))
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _unsupported_upgrade_warning(self) -> None:
         """Serve the request as what it else is, and close: what follows it is in no protocol that is spoken here."""
