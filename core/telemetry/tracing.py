@@ -73,6 +73,15 @@ def record_failure(span: Span, error_type: str) -> None:
     span.set_status(Status(StatusCode.ERROR))
 
 
+class SpanTally:
+    """What became of the recorded spans: how many wait to be sent, were sent, were not, and found no room to wait."""
+
+    __slots__ = ("dropped", "failed", "sent", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting = self.sent = self.failed = self.dropped = 0
+
+
 class Tracing:
     """The spans of one application.
 
@@ -80,11 +89,18 @@ class Tracing:
         tracer: records spans; None where nobody receives them.
         ratio: the share of new traces to record; a caller's decision is followed whatever it is.
         close: sends what is left and stops.
+        tally: counts the spans on their way out.
     """
 
     def __init__(
-        self, tracer: Tracer | None = None, *, ratio: float = 0.0, close: Callable[[], None] = lambda: None
+        self,
+        tracer: Tracer | None = None,
+        *,
+        ratio: float = 0.0,
+        close: Callable[[], None] = lambda: None,
+        tally: SpanTally | None = None,
     ) -> None:
+        self.tally = tally or SpanTally()
         self._tracer = tracer
         self._ratio = ratio
         self._close = close

@@ -4,6 +4,15 @@
         ...                                        # OTEL_EXPORTER_OTLP_ENDPOINT = sink.endpoint
         print(sink.wait_for(trace_id, spans=3))
 
+It can misbehave; `behave` switches what it does from the next export on:
+
+    ok       takes the spans
+    hang     takes them and never answers (till the sink closes)
+    500      refuses them
+    429      refuses them and asks for an hour's patience
+    half     takes them and breaks off in the middle of its answer
+    huge     takes them and never stops answering
+
 `python -m tests.peers.otlp` runs one by hand and prints every trace as it arrives.
 """
 
@@ -13,7 +22,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -44,8 +53,14 @@ class OtlpSink:
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
+        self.mode = "ok"
+        self.exports = 0
         self._spans: list[ReceivedSpan] = []
         self._arrival = threading.Condition()
+
+    def behave(self, mode: str) -> None:
+        """Switch what it does."""
+        self.mode = mode
 
     def take(self, body: bytes) -> None:
         """Keep the spans of one export."""
@@ -109,32 +124,72 @@ def _plain(value: AnyValue) -> Any:
     return getattr(value, kind) if kind else None
 
 
+class _Handler(BaseHTTPRequestHandler):
+    """Answers an export as the sink behaves."""
+
+    server: "_Server"
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        sink, released = self.server.sink, self.server.released
+        sink.exports += 1
+        released.wait(self.server.delay)
+        match sink.mode:
+            case "hang":
+                released.wait()
+            case "500":
+                self._answer(500, b"no spans today " * 1000)
+            case "429":
+                self._answer(429, b"", {"retry-after": "3600"})
+            case "half":
+                self._answer(200, b"half", {"content-length": "4096"})
+            case "huge":
+                self._talk_on(released)
+            case _:
+                sink.take(gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body)
+                self._answer(200, b"")
+
+    def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        common = {"content-type": "application/x-protobuf", "content-length": str(len(body))}
+        for name, value in (common | (headers or {})).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _talk_on(self, released: threading.Event) -> None:
+        self._answer(200, b"", {"content-length": str(10**12)})
+        with suppress(OSError):
+            while not released.is_set():
+                self.wfile.write(bytes(65_536))
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
+        """Say nothing."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, port: int, delay: float) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.sink = OtlpSink(f"http://127.0.0.1:{self.server_port}")
+        self.released = threading.Event()
+        self.delay = delay
+
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing of clients that hang up."""
+
+
 @contextmanager
 def otlp_sink(port: int = 0, *, delay: float = 0.0) -> Iterator[OtlpSink]:
     """Start a receiver; it answers each export after `delay` seconds."""
-    released = threading.Event()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            sink.take(gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body)
-            released.wait(delay)
-            self.send_response(200)
-            self.send_header("content-type", "application/x-protobuf")
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
-        sink = OtlpSink(f"http://127.0.0.1:{server.server_port}")
+    with _Server(port, delay) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
-            yield sink
+            yield server.sink
         finally:
-            released.set()
+            server.released.set()
             server.shutdown()
             thread.join()
 
