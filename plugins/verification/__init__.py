@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from litestar import Router
 from litestar.types import ControllerRouterHandler
 
 from core.hookspecs import hookimpl
@@ -24,6 +25,7 @@ from plugins.verification.academic.routes import academic_routes
 from plugins.verification.demo import seed_demo
 from plugins.verification.doctors.routes import doctor_routes
 from plugins.verification.evidence.events import retire_verdicts
+from plugins.verification.evidence.signing import SIGNER, signing
 from plugins.verification.health import HEALTH_CHECKS
 from plugins.verification.insurance.commands import load_icd
 from plugins.verification.insurance.jobs import JOBS
@@ -36,6 +38,7 @@ from plugins.verification.stub.journal_problems import JOURNAL_PROBLEMS
 from plugins.verification.stub.overlay import overlaid
 from plugins.verification.stub.problems import STUB_PROBLEMS
 from plugins.verification.stub.routes.journal import journal_routes
+from plugins.verification.stub.routes.receipts import receipt_routes
 from plugins.verification.stub.routes.router import stub_routes
 from plugins.verification.stub.service.control import controlling
 from plugins.verification.stub.service.journaling import JOURNAL_CHECK, journaling
@@ -52,9 +55,10 @@ manifest: Final = PluginManifest(
 @hookimpl
 def register_routes(settings: Settings) -> Sequence[ControllerRouterHandler]:
     """Return the routes of the three groups, and those that control the stubs where there is a control plane."""
-    control = [stub_routes(), journal_routes()] if settings.stub.enabled else []
+    control = [stub_routes(), journal_routes(), receipt_routes()] if settings.stub.enabled else []
     groups = [doctor_routes(settings), academic_routes(settings), insurance_routes()]
-    return [overlaid(groups, settings.stub), *control]
+    signed = Router(path="/", route_handlers=[overlaid(groups, settings.stub)], dependencies={"signer": SIGNER})
+    return [signed, *control]
 
 
 @hookimpl
@@ -92,8 +96,8 @@ def register_commands() -> Sequence[click.Command]:
 
 @hookimpl
 def register_lifespan(settings: Settings) -> Sequence[Callable[[Services], AbstractAsyncContextManager[None]]]:
-    """Keep the journal of stubbed requests and follow the rules, where there is a control plane."""
-    return [journaling, controlling] if settings.stub.enabled else []
+    """Keep the journal, follow the rules and sign receipts, where there is a control plane."""
+    return [journaling, controlling, signing] if settings.stub.enabled else []
 
 
 @hookimpl

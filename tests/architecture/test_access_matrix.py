@@ -90,6 +90,8 @@ MATRIX = {
     "POST /api/v1/_stub/requests/count": STUB,
     "POST /api/v1/_stub/requests/find": STUB,
     "POST /api/v1/_stub/requests/verify": STUB,
+    "POST /api/v1/_stub/receipts/verify": STUB,
+    "GET /api/v1/_stub/receipts/jwks": STUB,
 }
 
 USER = {"Authorization": f"Bearer user:{READ},{WRITE}"}

@@ -22,6 +22,7 @@ from plugins.verification.academic import problems, schemas
 from plugins.verification.academic.rules.claims import Claims
 from plugins.verification.academic.service import admission_rules, claims, decisions, standings, students
 from plugins.verification.evidence.parameters import AsOf
+from plugins.verification.evidence.receipts import Signer
 from plugins.verification.problems import AS_OF_IN_FUTURE
 from plugins.verification.settings import Settings
 from ports.storage import Storage
@@ -84,6 +85,7 @@ async def verify_roll_number(
     uow: Injected[UnitOfWork],
     clock: Injected[Clock],
     principal: Injected[Principal],
+    signer: Injected[Signer | None],
     roll_number: query.RollNumber,
     board: query.Board = None,
     exam_year: query.ExamYear = None,
@@ -95,7 +97,7 @@ async def verify_roll_number(
     """Say whether a roll number stands for one record, and how each claim compares with it; it is recorded."""
     asked = claims.RollNumber(roll_number=roll_number, board=board, exam_year=exam_year, level=level)
     claimed = Claims(name=name, date_of_birth=date_of_birth, marks_obtained=marks_obtained)
-    return await claims.verify_roll_number(uow, clock, principal, asked, claimed)
+    return await claims.verify_roll_number(uow, clock, principal, signer, asked, claimed)
 
 
 @get("/verify/certificate", summary="Verify a certificate", problems=(problems.CERTIFICATE_NOT_FOUND,))
@@ -103,6 +105,7 @@ async def verify_certificate(
     uow: Injected[UnitOfWork],
     clock: Injected[Clock],
     principal: Injected[Principal],
+    signer: Injected[Signer | None],
     certificate_number: query.CertificateNumber,
     name: query.ClaimedName = None,
     date_of_birth: query.ClaimedDateOfBirth = None,
@@ -110,7 +113,7 @@ async def verify_certificate(
 ) -> schemas.CertificateAnswer:
     """Say whether a certificate is valid, and how each claim compares with it; it is recorded."""
     claimed = Claims(name=name, date_of_birth=date_of_birth, marks_obtained=marks_obtained)
-    return await claims.verify_certificate(uow, clock, principal, certificate_number, claimed)
+    return await claims.verify_certificate(uow, clock, principal, signer, certificate_number, claimed)
 
 
 @get(
@@ -122,6 +125,7 @@ async def check_eligibility(
     uow: Injected[UnitOfWork],
     clock: Injected[Clock],
     principal: Injected[Principal],
+    signer: Injected[Signer | None],
     student_id: query.StudentId,
     program: query.Program,
     category: query.Category = None,
@@ -129,7 +133,7 @@ async def check_eligibility(
 ) -> schemas.EligibilityAnswer:
     """Judge a student by a program's rule; what is missing is a failed check. It is recorded."""
     question = decisions.Question(student_id=student_id, program=program, category=category, as_of=as_of)
-    return await decisions.check_eligibility(uow, clock, principal, question)
+    return await decisions.check_eligibility(uow, clock, principal, signer, question)
 
 
 @get("/calculate-merit", summary="Calculate a student's merit for a program", problems=problems.MERIT_PROBLEMS)
@@ -138,6 +142,7 @@ async def calculate_merit(
     uow: Injected[UnitOfWork],
     clock: Injected[Clock],
     principal: Injected[Principal],
+    signer: Injected[Signer | None],
     student_id: query.StudentId,
     program: query.Program,
     category: query.Category = None,
@@ -148,7 +153,7 @@ async def calculate_merit(
     """Weigh a student's best records; every score is truncated, never rounded. It is recorded."""
     question = decisions.Question(student_id=student_id, program=program, category=category, as_of=as_of)
     return await decisions.calculate_merit(
-        uow, clock, principal, question, explain=explain, require_eligible=require_eligible
+        uow, clock, principal, signer, question, explain=explain, require_eligible=require_eligible
     )
 
 

@@ -24,6 +24,7 @@ from plugins.verification.doctors.service.inquiry import Inquiry, named_by
 from plugins.verification.doctors.service.registration import register
 from plugins.verification.doctors.service.sources import Keeper, PrimarySources
 from plugins.verification.evidence.parameters import AllowFuture, AsOf, WantsReceipt
+from plugins.verification.evidence.receipts import Signer
 from plugins.verification.evidence.service import resolve_as_of
 from plugins.verification.problems import INQUIRY_PROBLEMS, REGISTRATION_PROBLEMS
 from plugins.verification.settings import Settings
@@ -54,10 +55,11 @@ async def provide_sources(
     clock: Injected[Clock],
     settings: Injected[Settings],
     principal: Injected[Principal],
+    signer: Injected[Signer | None],
     receipt: WantsReceipt = False,  # noqa: FBT002 - a query parameter, given by name
 ) -> PrimarySources:
     """Return the primary sources, ready to answer the question."""
-    keeper = Keeper(units, principal) if receipt else None
+    keeper = Keeper(units, principal, signer) if receipt else None
     return PrimarySources(inquiry, storage, clock, settings.doctors, keeper)
 
 
@@ -156,6 +158,7 @@ async def verify(
     clock: Injected[Clock],
     settings: Injected[Settings],
     principal: Injected[Principal],
+    signer: Injected[Signer | None],
     components: query.Components = None,
     require_board_cert: query.RequireBoardCert = None,
 ) -> answers.VerifyOut:
@@ -163,7 +166,7 @@ async def verify(
     policy = settings.doctors
     if require_board_cert is not None:
         policy = msgspec.structs.replace(policy, require_board_cert=require_board_cert)
-    return await decide(uow, clock, principal, policy, inquiry, chosen_components(components))
+    return await decide(uow, clock, principal, signer, policy, inquiry, chosen_components(components))
 
 
 def doctor_routes(settings: Settings) -> Router:

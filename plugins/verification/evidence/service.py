@@ -1,8 +1,7 @@
 """Attesting an answer, and keeping a record of a decision."""
 
-import hashlib
 from datetime import date, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -11,6 +10,7 @@ from core.clock import Clock, new_id
 from core.http.problems import Fault, Problem
 from core.unit_of_work import UnitOfWork
 from plugins.verification.evidence.queries import RECORD
+from plugins.verification.evidence.receipts import ISSUER, Receipt, Signer, Subject, canonical_hash
 from plugins.verification.evidence.schemas import Outcome, Verification
 from plugins.verification.problems import AS_OF_IN_FUTURE
 
@@ -61,37 +61,73 @@ def attest(
     )
 
 
+class Attested(Protocol):
+    """An answer with its `verification` block."""
+
+    @property
+    def verification(self) -> Verification | None:
+        """Return the block."""
+
+
+AttestedT = TypeVar("AttestedT", bound=Attested)
+
+
 async def record(
     uow: UnitOfWork,
-    verification: Verification,
+    signer: Signer | None,
+    answer: AttestedT,
     *,
     kind: str,
-    subject_type: str,
-    subject_key: str,
+    subject: Subject,
     principal: Principal,
     parameters: dict[str, Any],
-    answer: msgspec.Struct,
     verdict: str | None = None,
-) -> None:
-    """Keep what was asked and answered as one append-only row of `verification_requests`.
+) -> AttestedT:
+    """Keep what was asked and answered as one append-only row of `verification_requests`; return it with its receipt.
 
-    `parameters` are what the answer depends on, in builtin types. Of the `answer` only a SHA-256 is kept: enough to
-    prove what was said, without a second copy of personal data.
+    `parameters` are what the answer depends on, in builtin types. Of the `answer` only a hash is kept: enough to
+    prove what was said, without a second copy of personal data. Without a signer there is no receipt.
     """
+    verification = answer.verification
+    if verification is None:
+        raise TypeError("an answer is recorded with its verification block")
+    response_hash = canonical_hash(answer)
+    if signer is not None:
+        receipt = _receipt(verification, kind, subject, verdict, response_hash)
+        verification = msgspec.structs.replace(verification, receipt=signer.sign(receipt))
     await uow.execute(
         RECORD,
         id=verification.request_id,
         kind=kind,
-        subject_type=subject_type,
-        subject_key=subject_key,
+        subject_type=subject.type,
+        subject_key=subject.key,
         params=parameters,
         outcome=verification.outcome,
         verdict=verdict,
-        response_hash=hashlib.sha256(msgspec.json.encode(answer)).hexdigest(),
+        response_hash=response_hash,
         as_of=verification.as_of,
         verified_at=verification.verified_at,
         valid_until=verification.valid_until,
         client=principal.id,
         duration_ms=verification.processing_ms,
         receipt=verification.receipt,
+    )
+    sealed: Any = answer
+    return msgspec.structs.replace(sealed, verification=verification)  # type: ignore[no-any-return]
+
+
+def _receipt(
+    verification: Verification, kind: str, subject: Subject, verdict: str | None, response_hash: str
+) -> Receipt:
+    return Receipt(
+        iss=ISSUER,
+        request_id=verification.request_id,
+        kind=kind,
+        subject=subject,
+        outcome=verification.outcome,
+        verdict=verdict,
+        response_hash=response_hash,
+        as_of=verification.as_of,
+        verified_at=verification.verified_at,
+        valid_until=verification.valid_until,
     )

@@ -54,9 +54,9 @@ async def seed(uow: UnitOfWork, clock: Clock) -> str:
         await _register(uow, clock, number)
         path = _PATHS[number % len(_PATHS)]
         for action, role in path:
-            await review.act(uow, clock, DEMO, Authority(), _step(number, action, role))
+            await review.act(uow, clock, DEMO, None, Authority(), _step(number, action, role))
         if path and path[-1][0] in _APPROVED:
-            await payout.process(uow, clock, DEMO, PayoutIn(claim_reference=_reference(number)))
+            await payout.process(uow, clock, DEMO, None, PayoutIn(claim_reference=_reference(number)))
     return f"insurance: {CLAIMS} claims with diagnosis, review and payout"
 
 

@@ -13,6 +13,7 @@ from core.http.idempotent_steps import IdempotentSteps
 from core.http.injected import Injected
 from core.http.problem_types import UPSTREAM_REJECTED
 from core.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from plugins.verification.evidence.receipts import Signer
 from plugins.verification.insurance import problems
 from plugins.verification.insurance.schemas import enrichment as enrichments
 from plugins.verification.insurance.schemas import notification as notifications
@@ -138,10 +139,11 @@ async def act_on_review(
     uow: Injected[UnitOfWork],
     clock: Injected[Clock],
     principal: Injected[Principal],
+    signer: Injected[Signer | None],
     settings: Injected[Settings],
 ) -> reviews.ReviewActionOut:
     """Take one step of the review's workflow."""
-    return await review.act(uow, clock, principal, settings.insurance.authority, data)
+    return await review.act(uow, clock, principal, signer, settings.insurance.authority, data)
 
 
 @post(
@@ -157,9 +159,10 @@ async def process_payout(
     uow: Injected[UnitOfWork],
     clock: Injected[Clock],
     principal: Injected[Principal],
+    signer: Injected[Signer | None],
 ) -> payouts.PayoutOut:
     """Process a registered payout, or compute one."""
-    return await payout.process(uow, clock, principal, data)
+    return await payout.process(uow, clock, principal, signer, data)
 
 
 @post(

@@ -156,7 +156,7 @@ async def test_a_review_stands_still_while_its_claim_is_paid(
         step = {"claim_reference": "CLM-1", "action": action, "actor": {"id": "rita", "role": "reviewer"}}
         assert (await admin_client.post("/api/v1/insurance/claims/review", json=step)).status_code == 200
     async with units() as paying:
-        await payout.process(paying, SystemClock(), ADMIN, PayoutIn(claim_reference="CLM-1"))
+        await payout.process(paying, SystemClock(), ADMIN, None, PayoutIn(claim_reference="CLM-1"))
         async with units() as changing:
             connection = await changing.connection()
             held = await connection.fetch("SELECT FROM verification.reviewer_requests FOR UPDATE SKIP LOCKED")

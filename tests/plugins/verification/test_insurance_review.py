@@ -233,7 +233,7 @@ async def act_as(units: UnitOfWorkFactory, clock: SettableClock, principal: Prin
     actor = ActorIn(**wanted["actor"])
     data = ReviewActionIn(**{k: v for k, v in wanted.items() if k != "actor"}, actor=actor)
     async with units() as uow:
-        return (await review.act(uow, clock, principal, Authority(), data)).history[-1].actor.id
+        return (await review.act(uow, clock, principal, None, Authority(), data)).history[-1].actor.id
 
 
 async def test_without_the_admin_scope_everybody_acts_as_themselves(

@@ -28,6 +28,7 @@ from plugins.verification.academic.schemas import (
     Sitting,
 )
 from plugins.verification.academic.service.refusals import refusal
+from plugins.verification.evidence.receipts import Signer, Subject
 from plugins.verification.evidence.schemas import Outcome
 from plugins.verification.evidence.service import attest, record
 
@@ -51,7 +52,7 @@ class RollNumber(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def verify_roll_number(
-    uow: UnitOfWork, clock: Clock, principal: Principal, asked: RollNumber, claims: Claims
+    uow: UnitOfWork, clock: Clock, principal: Principal, signer: Signer | None, asked: RollNumber, claims: Claims
 ) -> RollNumberAnswer:
     """Say whether `asked` stands for one record that agrees with `claims`.
 
@@ -75,22 +76,20 @@ async def verify_roll_number(
         record=RecordOut.of(alone) if alone else UNSET,
         matches=UNSET if alone else [Sitting(board=r.board, exam_year=r.exam_year, level=r.level) for r in found],
     )
-    await record(
+    return await record(
         uow,
-        answer.verification,
+        signer,
+        answer,
         kind="academic.roll_number",
-        subject_type="academic_record",
-        subject_key=asked.roll_number,
+        subject=Subject("academic_record", asked.roll_number),
         principal=principal,
         parameters={**msgspec.to_builtins(asked), "claims": _claimed(claims)},
-        answer=answer,
         verdict=outcome,
     )
-    return answer
 
 
 async def verify_certificate(
-    uow: UnitOfWork, clock: Clock, principal: Principal, certificate_number: str, claims: Claims
+    uow: UnitOfWork, clock: Clock, principal: Principal, signer: Signer | None, certificate_number: str, claims: Claims
 ) -> CertificateAnswer:
     """Say whether a certificate is valid today and agrees with `claims`.
 
@@ -113,18 +112,16 @@ async def verify_certificate(
         revoked_on=found.revoked_on,
         revoked_reason=found.revoked_reason,
     )
-    await record(
+    return await record(
         uow,
-        answer.verification,
+        signer,
+        answer,
         kind="academic.certificate",
-        subject_type="academic_record",
-        subject_key=certificate_number,
+        subject=Subject("academic_record", certificate_number),
         principal=principal,
         parameters={"certificate_number": certificate_number, "claims": _claimed(claims)},
-        answer=answer,
         verdict=outcome,
     )
-    return answer
 
 
 def _compared(claims: Claims, found: FoundRecord) -> FieldResults:

@@ -1,7 +1,7 @@
 """Deciding about a student: eligibility and merit."""
 
 from datetime import date
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import UNSET
@@ -25,9 +25,12 @@ from plugins.verification.academic.rules.merit_rule import MeritRule
 from plugins.verification.academic.rules.records import Record, awaited_levels
 from plugins.verification.academic.schemas import EligibilityAnswer, MeritAnswer
 from plugins.verification.academic.service.refusals import refusal
+from plugins.verification.evidence.receipts import Signer, Subject
 from plugins.verification.evidence.service import attest, record, resolve_as_of
 
 SOURCE: Final = "admission-office"
+
+AnswerT = TypeVar("AnswerT", EligibilityAnswer, MeritAnswer)
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +50,7 @@ class _Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def check_eligibility(
-    uow: UnitOfWork, clock: Clock, principal: Principal, question: Question
+    uow: UnitOfWork, clock: Clock, principal: Principal, signer: Signer | None, question: Question
 ) -> EligibilityAnswer:
     """Judge a student by a program's rule and keep a record of the verdict.
 
@@ -72,12 +75,18 @@ async def check_eligibility(
         ),
     )
     verdict = "eligible" if answer.eligible else "not_eligible"
-    await _keep(uow, principal, "academic.eligibility", question, answer, verdict)
-    return answer
+    return await _keep(uow, principal, signer, "academic.eligibility", question, answer, verdict)
 
 
 async def calculate_merit(
-    uow: UnitOfWork, clock: Clock, principal: Principal, question: Question, *, explain: bool, require_eligible: bool
+    uow: UnitOfWork,
+    clock: Clock,
+    principal: Principal,
+    signer: Signer | None,
+    question: Question,
+    *,
+    explain: bool,
+    require_eligible: bool,
 ) -> MeritAnswer:
     """Weigh a student's best records by a program's merit rule and keep a record of the result.
 
@@ -108,8 +117,7 @@ async def calculate_merit(
         deductions=merit.deductions if explain else UNSET,
         tie_break_key=merit.tie_break_key if explain else UNSET,
     )
-    await _keep(uow, principal, "academic.merit", question, answer, str(answer.merit))
-    return answer
+    return await _keep(uow, principal, signer, "academic.merit", question, answer, str(answer.merit))
 
 
 async def _candidate(uow: UnitOfWork, clock: Clock, question: Question) -> _Candidate:
@@ -158,19 +166,19 @@ def _merit(rule: MeritRule, candidate: _Candidate) -> Merit:
 async def _keep(
     uow: UnitOfWork,
     principal: Principal,
+    signer: Signer | None,
     kind: str,
     question: Question,
-    answer: EligibilityAnswer | MeritAnswer,
+    answer: AnswerT,
     verdict: str,
-) -> None:
-    await record(
+) -> AnswerT:
+    return await record(
         uow,
-        answer.verification,
+        signer,
+        answer,
         kind=kind,
-        subject_type="student",
-        subject_key=question.student_id,
+        subject=Subject("student", question.student_id),
         principal=principal,
         parameters={**msgspec.to_builtins(question), "rule_version": answer.rule_version},
-        answer=answer,
         verdict=verdict,
     )

@@ -16,6 +16,7 @@ from plugins.verification.doctors.rules.verdict import JUDGES, Verdict, assess
 from plugins.verification.doctors.schemas.answers import ComponentOut, VerifyOut
 from plugins.verification.doctors.service.inquiry import Inquiry, sole
 from plugins.verification.doctors.tables import SECTIONS
+from plugins.verification.evidence.receipts import Signer, Subject
 from plugins.verification.evidence.schemas import Outcome
 from plugins.verification.evidence.service import attest, record
 
@@ -47,6 +48,7 @@ async def verify(
     uow: UnitOfWork,
     clock: Clock,
     principal: Principal,
+    signer: Signer | None,
     policy: Policy,
     inquiry: Inquiry,
     components: Collection[Component],
@@ -84,12 +86,12 @@ async def verify(
         rule_set_version=policy.rule_set_version,
         verification=verification,
     )
-    await record(
+    return await record(
         uow,
-        verification,
+        signer,
+        answer,
         kind="psv/verify",
-        subject_type="doctor",
-        subject_key=dossier.doctor_id,
+        subject=Subject("doctor", dossier.doctor_id),
         principal=principal,
         parameters=msgspec.to_builtins(
             {
@@ -99,7 +101,5 @@ async def verify(
                 "rule_set_version": policy.rule_set_version,
             }
         ),
-        answer=answer,
         verdict=assessment.verdict,
     )
-    return answer

@@ -15,6 +15,7 @@ from plugins.verification.doctors.rules.dossier import CaseStatus, Dossier, Trai
 from plugins.verification.doctors.rules.policy import Policy
 from plugins.verification.doctors.schemas import answers
 from plugins.verification.doctors.service.inquiry import Inquiry, sole
+from plugins.verification.evidence.receipts import Signer, Subject
 from plugins.verification.evidence.schemas import Outcome, Verification
 from plugins.verification.evidence.service import attest, record
 from ports.storage import Storage
@@ -206,30 +207,31 @@ class PrimarySources:
         return attest(self._clock, inquiry.began_at, as_of=inquiry.as_of, outcome=outcome, source=source)
 
     async def _kept(self, kind: str, answer: A, /, **filters: object) -> A:
-        if self._keeper is not None:
-            await self._keeper.keep(self._inquiry, kind, answer, filters)
-        return answer
+        if self._keeper is None:
+            return answer
+        sealed: A = await self._keeper.keep(self._inquiry, kind, answer, filters)
+        return sealed
 
 
 class Keeper:
-    """Records the answers for which a receipt was asked."""
+    """Records the answers for which a receipt was asked, and has them signed where there is a signer."""
 
-    def __init__(self, units: UnitOfWorkFactory, principal: Principal) -> None:
+    def __init__(self, units: UnitOfWorkFactory, principal: Principal, signer: Signer | None) -> None:
         self._units = units
         self._principal = principal
+        self._signer = signer
 
-    async def keep(self, inquiry: Inquiry, kind: str, answer: Any, filters: dict[str, object]) -> None:
-        """Write the record of one answer in a unit of work of its own."""
+    async def keep(self, inquiry: Inquiry, kind: str, answer: Any, filters: dict[str, object]) -> Any:
+        """Write the record of one answer in a unit of work of its own; return the answer with its receipt."""
         async with self._units() as uow:
-            await record(
+            return await record(
                 uow,
-                answer.verification,
+                self._signer,
+                answer,
                 kind=f"psv/{kind}",
-                subject_type="doctor",
-                subject_key=answer.doctor_id,
+                subject=Subject("doctor", answer.doctor_id),
                 principal=self._principal,
                 parameters=msgspec.to_builtins({**inquiry.named, **filters}),
-                answer=answer,
             )
 
 

@@ -11,6 +11,7 @@ from core.clock import Clock, new_id
 from core.http.problems import VALIDATION_ERROR, Fault, Problem
 from core.unit_of_work import UnitOfWork
 from plugins.verification.evidence import service as evidence
+from plugins.verification.evidence.receipts import Signer, Subject
 from plugins.verification.insurance import problems
 from plugins.verification.insurance.queries import payout as queries
 from plugins.verification.insurance.queries import review as review_queries
@@ -54,7 +55,9 @@ async def register(uow: UnitOfWork, clock: Clock, data: PayoutRegistration) -> R
     return registered
 
 
-async def process(uow: UnitOfWork, clock: Clock, principal: Principal, data: PayoutIn) -> PayoutOut:
+async def process(
+    uow: UnitOfWork, clock: Clock, principal: Principal, signer: Signer | None, data: PayoutIn
+) -> PayoutOut:
     """Process a registered payout, or compute one without keeping anything (`dry_run`).
 
     A processed payout answers the same again. Payouts of one policy and period wait for one another, so that
@@ -76,7 +79,7 @@ async def process(uow: UnitOfWork, clock: Clock, principal: Principal, data: Pay
     if row.breakdown is not None:
         return msgspec.convert(row.breakdown, PayoutOut, strict=False)
     await _check_review(uow, row)
-    return await _settle(uow, clock, principal, row, dry_run=data.dry_run)
+    return await _settle(uow, clock, principal, signer, row, dry_run=data.dry_run)
 
 
 def _stands_alone(data: PayoutIn) -> bool:
@@ -128,7 +131,9 @@ async def _check_review(uow: UnitOfWork, row: PayoutRow) -> None:
         raise Problem(problems.REVIEW_NOT_APPROVED, detail, faults=[fault])
 
 
-async def _settle(uow: UnitOfWork, clock: Clock, principal: Principal, row: PayoutRow, *, dry_run: bool) -> PayoutOut:
+async def _settle(
+    uow: UnitOfWork, clock: Clock, principal: Principal, signer: Signer | None, row: PayoutRow, *, dry_run: bool
+) -> PayoutOut:
     began_at = clock.now()
     terms = await _terms(uow, row)
     payout = _compute(terms)
@@ -136,7 +141,16 @@ async def _settle(uow: UnitOfWork, clock: Clock, principal: Principal, row: Payo
     if dry_run:
         return answer
     attested = evidence.attest(clock, began_at, as_of=clock.today(), outcome="found", source="claims-payout")
-    answer = msgspec.structs.replace(answer, processed_at=began_at, verification=attested)
+    answer = await evidence.record(
+        uow,
+        signer,
+        msgspec.structs.replace(answer, processed_at=began_at, verification=attested),
+        kind="insurance.payout",
+        subject=Subject("claim", row.claim_reference),
+        principal=principal,
+        parameters={"input_fingerprint": row.input_fingerprint},
+        verdict=answer.status,
+    )
     await uow.execute(
         queries.SETTLE,
         payout_id=row.id,
@@ -147,17 +161,6 @@ async def _settle(uow: UnitOfWork, clock: Clock, principal: Principal, row: Payo
         limit_part=payout.limit_reduction,
         answer=msgspec.to_builtins(answer),
         at=began_at,
-    )
-    await evidence.record(
-        uow,
-        attested,
-        kind="insurance.payout",
-        subject_type="claim",
-        subject_key=row.claim_reference,
-        principal=principal,
-        parameters={"input_fingerprint": row.input_fingerprint},
-        answer=answer,
-        verdict=answer.status,
     )
     return answer
 

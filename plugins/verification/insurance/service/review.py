@@ -11,6 +11,7 @@ from core.clock import Clock, new_id
 from core.http.problems import Fault, Problem
 from core.unit_of_work import UnitOfWork
 from plugins.verification.evidence import service as evidence
+from plugins.verification.evidence.receipts import Signer, Subject
 from plugins.verification.evidence.schemas import Verification
 from plugins.verification.insurance import problems
 from plugins.verification.insurance.queries import review as queries
@@ -68,7 +69,12 @@ async def register(uow: UnitOfWork, clock: Clock, principal: Principal, data: Re
 
 
 async def act(
-    uow: UnitOfWork, clock: Clock, principal: Principal, authority: Authority, data: ReviewActionIn
+    uow: UnitOfWork,
+    clock: Clock,
+    principal: Principal,
+    signer: Signer | None,
+    authority: Authority,
+    data: ReviewActionIn,
 ) -> ReviewActionOut:
     """Take one step of the workflow. Of several at once from the same state, exactly one happens.
 
@@ -88,18 +94,16 @@ async def act(
     taken = await _take(uow, row, command, step)
     attested = evidence.attest(clock, began_at, as_of=clock.today(), outcome="found", source=SOURCE)
     answer = _answer(row, step, [*history, taken], attested)
-    await evidence.record(
+    return await evidence.record(
         uow,
-        attested,
+        signer,
+        answer,
         kind="insurance.review",
-        subject_type="claim",
-        subject_key=row.claim_reference,
+        subject=Subject("claim", row.claim_reference),
         principal=principal,
         parameters={"action": data.action, "version": answer.version},
-        answer=answer,
         verdict=answer.to_state,
     )
-    return answer
 
 
 async def _row(uow: UnitOfWork, data: ReviewActionIn) -> ReviewRow:
