@@ -40,6 +40,7 @@ from core.http.openapi import (
     document_operations,
     name_operation,
 )
+from core.http.origins import OwnOrigins
 from core.http.page_templates import PageTemplates
 from core.http.parameters import ParameterRules
 from core.http.problem_handlers import problem_handlers
@@ -96,7 +97,7 @@ def build_application(
             middleware=[
                 within_deadline(config.http.request_timeout),
                 contain,
-                AuthenticationMiddleware(_authenticators(services, composition)),
+                _authentication(services, composition),
             ],
             exception_handlers=problem_handlers(registry),
             request_class=StrictRequest,
@@ -230,6 +231,11 @@ def _working(services: Services) -> AbstractAsyncContextManager[None]:
     from core.working import working  # a server that leaves the jobs to others need not load their engine
 
     return working(services)
+
+
+def _authentication(services: Services, composition: Composition) -> AuthenticationMiddleware:
+    origins = OwnOrigins(services.config.public_url, services.config.http.cors_origins)
+    return AuthenticationMiddleware(_authenticators(services, composition), origins)
 
 
 def _authenticators(services: Services, composition: Composition) -> dict[str, Authenticator]:

@@ -6,9 +6,10 @@ from typing import Final
 
 from litestar.enums import HttpMethod, ScopeType
 from litestar.middleware import ASGIMiddleware
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from core.auth import ADMIN, ANONYMOUS, COOKIE_CREDENTIALS, COOKIES, Access, Authenticator, Demand, Principal
+from core.http.origins import SAFE_METHODS, OwnOrigins
 from core.http.problem_types import AUTHENTICATION_REQUIRED, FORBIDDEN
 from core.http.problems import Problem
 from core.telemetry.failures import silence
@@ -28,17 +29,25 @@ class AuthenticationMiddleware(ASGIMiddleware):
 
     scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET)
 
-    def __init__(self, authenticators: Mapping[str, Authenticator]) -> None:
+    def __init__(self, authenticators: Mapping[str, Authenticator], origins: OwnOrigins) -> None:
         self._authenticators = authenticators
+        self._origins = origins
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Set the principal as the connection's user and hold the route to the access that it declares."""
         credential = _credential(scope)
         principal = ANONYMOUS if credential is None else await self._principal(*credential)
         scope["user"] = principal
-        scope["auth"] = credential and credential[0]
+        kind = scope["auth"] = credential and credential[0]
+        if kind in COOKIE_CREDENTIALS and principal is not ANONYMOUS and scope["type"] == ScopeType.HTTP:
+            self._require_own_page(scope)
         enforce_access(scope, principal)
         await next_app(scope, receive, send)
+
+    def _require_own_page(self, scope: HTTPScope) -> None:
+        """Refuse to change anything for a page of another site: browsers send their users' cookies along with it."""
+        if scope["method"] not in SAFE_METHODS:
+            self._origins.require(scope)
 
     async def _principal(self, kind: str, credential: str) -> Principal:
         authenticator = self._authenticators.get(kind)

@@ -157,6 +157,11 @@ class RateLimiter:
                 with suppress(PortError):
                     await give_back(self._services.storage, counter.key, *surplus)
 
+    def forget(self) -> None:
+        """Know nothing of what was counted here, as a process does that has just started."""
+        self._counters.clear()
+        self._away_until = float("-inf")
+
     async def _return_surplus(self) -> None:
         while True:
             await asyncio.sleep(LEASE)

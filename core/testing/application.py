@@ -34,6 +34,12 @@ class RunningApplication:
         services: Services = self.app.state.services
         return services
 
+    def reset(self) -> None:
+        """Set the clock back, and forget mails and counts, as tests expect that follow."""
+        self.clock.reset()
+        self.mail.reset()
+        self.app.state.rate_limiter.forget()
+
     def client(self, headers: Mapping[str, str] | None = None) -> httpx.AsyncClient:
         """Return a client of the application, without a network between."""
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)  # type: ignore[arg-type] # two spellings of ASGI

@@ -95,8 +95,7 @@ async def application(running: Any, _deletion: str) -> AsyncIterator[Any]:
     from core.testing.database import delete_rows
 
     yield running
-    running.clock.reset()
-    running.mail.reset()
+    running.reset()
     connection = await running.services.storage.connect(application_name="hexastar-test-rows")
     try:
         await delete_rows(connection, _deletion)

@@ -1,20 +1,17 @@
-"""What protects the console's pages: their policy, their cookie, and forms that come from elsewhere."""
+"""What protects the console's pages: their policy, their cookie, and signing in from elsewhere."""
 
 import hashlib
 from base64 import b64encode
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from litestar import Request
 from litestar.datastructures import Cookie
 
-from core.auth import COOKIE_CREDENTIALS
 from core.config import Config
 from core.http.console.sessions import LIFETIME
-from core.http.problem_types import FORBIDDEN
-from core.http.problems import Problem
+from core.http.origins import OwnOrigins
 
 TEMPLATES: Final = Path(__file__).parents[1] / "templates"
 
@@ -61,16 +58,9 @@ def shown_session(request: Request[Any, Any, Any]) -> str | None:
 
 
 def require_own_form(request: Request[Any, Any, Any], config: Config) -> None:
-    """Refuse a form that a page of another site sent in the name of whoever looks at it.
-
-    Browsers name the sending page's origin with every POST. A credential in a header is no browser's doing.
+    """Refuse a form for signing in that a page of another site sent: nobody is to be signed in unawares.
 
     Raises:
         Problem: 403.
     """
-    if request.auth is not None and request.auth not in COOKIE_CREDENTIALS:
-        return
-    origin = urlsplit(request.headers.get("origin", "")).netloc
-    ours = {request.headers.get("host", ""), urlsplit(config.public_url or "").netloc} - {""}
-    if origin not in ours:
-        raise Problem(FORBIDDEN, "The form was not sent from a page of this service.")
+    OwnOrigins(config.public_url).require(request.scope)

@@ -98,7 +98,7 @@ async def overview(
     return Overview(
         name=name,
         version=version,
-        address=services.config.public_url or str(request.base_url).rstrip("/"),
+        address=services.config.public_url or _listening(request),
         uptime=in_words(checks.uptime),
         now=now,
         deployment=deployment,
@@ -112,6 +112,12 @@ async def overview(
         may_write=principal.has("jobs:write"),
         queue=await _queue(services, selection, now) if may_read else None,
     )
+
+
+def _listening(request: Request[Any, Any, Any]) -> str:
+    """Return where this process listens: a request's Host is whatever the client wrote."""
+    server = request.scope["server"]
+    return f"{server[0]} port {server[1]}" if server else ""
 
 
 def _links(app: Litestar) -> list[tuple[str, str]]:
