@@ -12,39 +12,43 @@ from typing import Final
 
 import click
 
-from tests.conformance.deployment import deployment, document, errors
+from tests.conformance.deployment import deployment, document, errors, waiting_jobs
 from tests.conformance.environment import ROOT, schemathesis
-from tests.conformance.principals import PRINCIPALS, Principal, exceptions
+from tests.conformance.principals import PRINCIPALS, Principal, exceptions, jobs
 from tests.conformance.summary import Summary
 from tests.end_to_end.served import Server
 
 BASE: Final = Path(__file__).with_name("schemathesis.toml")
 STUB: Final = "^/api/v1/_stub"
+PARTS: Final = ("domain", "stub")
 NAMES: Final = [principal.name for principal in PRINCIPALS]
 
 
 @click.command
 @click.option("--principal", "chosen", multiple=True, type=click.Choice(NAMES), help="As whom to ask; else as all.")
+@click.option("--part", "parts", multiple=True, type=click.Choice(PARTS), default=PARTS, help="Which server to ask.")
 @click.option("--seed", "seeds", multiple=True, type=int, default=[1], help="Where the requests come from.")
 @click.option("--examples", default=15, help="Requests that each operation is tried with when fuzzing.")
 @click.option("--full", is_flag=True, help="At a release's counts: seeds 1 to 3, 50 requests an operation.")
 @click.option("--only", help="Operations whose path matches this, for mending one of them.")
-def main(chosen: Sequence[str], seeds: Sequence[int], examples: int, only: str | None, *, full: bool) -> None:
+def main(
+    chosen: Sequence[str], parts: Sequence[str], seeds: Sequence[int], examples: int, only: str | None, *, full: bool
+) -> None:
     """Ask, and fail on any failure, error or warning, and on any error in the server's log."""
     command = schemathesis()
     seeds, examples = ((1, 2, 3), 50) if full else (seeds, examples)
     summary = Summary()
-    with tempfile.TemporaryDirectory(prefix="hexastar-conformance-") as name:
-        folder = Path(name)
-        for stub in (False, True):
-            part = ["--include-path-regex" if stub else "--exclude-path-regex", STUB]
-            part += ["--include-path-regex", only] if only and not stub else []
-            with deployment(folder / ("stub" if stub else "domain"), stub=stub) as server:
+    with tempfile.TemporaryDirectory(prefix="hexastar-conformance-") as temporary:
+        folder = Path(temporary)
+        for name in parts:
+            stub = name == "stub"
+            part = ["--include-path-regex", STUB if stub else only] if stub or only else []
+            with deployment(folder / name, stub=stub) as server:
                 for principal in PRINCIPALS:
                     if not chosen or principal.name in chosen:
                         for seed in seeds:
                             run = Run(command, server, principal, folder)
-                            summary.add(principal, stub, run.ask(part, seed, examples))
+                            summary.add(principal, name, run.ask(part, seed, examples))
                 summary.log += errors(server)
     click.echo(str(summary))
     sys.exit(not summary.is_clean)
@@ -62,7 +66,7 @@ class Run:
     def ask(self, part: Sequence[str], seed: int, examples: int) -> Path:
         """Run and return the report."""
         configuration = self._folder / f"{self._principal.name}.toml"
-        added = exceptions(document(self._server), self._principal)
+        added = jobs(waiting_jobs(self._server)) + exceptions(document(self._server), self._principal)
         configuration.write_text(BASE.read_text(encoding="utf-8") + added, encoding="utf-8")
         report = self._folder / "report.json"
         header = ["--header", self._principal.header] if self._principal.header else []

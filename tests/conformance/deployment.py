@@ -27,6 +27,13 @@ enabled = ["verification", "personas.plugin"]
 enabled = {stub}
 """
 
+LATE: Final = {
+    "recipient_email": "claims@example.org",
+    "subject": "Your claim",
+    "message": "It was received.",
+    "send_after": "2200-01-01T00:00:00Z",
+}
+
 
 @contextmanager
 def deployment(folder: Path, *, stub: bool) -> Iterator[Server]:
@@ -43,6 +50,15 @@ def deployment(folder: Path, *, stub: bool) -> Iterator[Server]:
         )
     with served(folder, environment(folder)) as server:
         yield server
+
+
+def waiting_jobs(server: Server) -> list[str]:
+    """Have some mails wait for a day that is far away, and return the jobs that wait with them."""
+    with httpx.Client(base_url=f"{server.url}/api/v1", headers={"X-API-Key": ADMIN_KEY}) as client:
+        for _ in range(20):
+            client.post("/insurance/notification/send", json=LATE).raise_for_status()
+        listed = client.get("/jobs", params={"limit": 100}).raise_for_status().json()
+    return [job["id"] for job in listed["data"]]
 
 
 def environment(folder: Path) -> dict[str, str]:

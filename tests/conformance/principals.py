@@ -1,6 +1,7 @@
 """Who asks, and what of the document each of them may expect."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -38,6 +39,11 @@ def exceptions(document: dict[str, Any], principal: Principal) -> str:
     if not names:
         return ""
     return f"\n[[operations]]\ninclude-name = [{', '.join(names)}]\nwarnings = false\n"
+
+
+def jobs(identifiers: Sequence[str]) -> str:
+    """Return what to add to the configuration: the jobs that there are."""
+    return f"\n[dictionaries.jobs]\nvalues = {json.dumps(list(identifiers))}\n"
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

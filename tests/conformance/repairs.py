@@ -3,6 +3,7 @@
 Only requests that are meant to be accepted are touched: the wrong ones stay as wrong as they were made.
 """
 
+import re
 import uuid
 import zlib
 from collections.abc import Callable
@@ -10,6 +11,10 @@ from datetime import date
 from typing import Any
 
 import schemathesis
+
+TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]")
+EXACT = 2**53
+"""Up to where a float is one integer and no other."""
 
 IDENTIFIERS = ("doctor_id", "license_number", "npi")
 REFERENCES = {
@@ -69,6 +74,12 @@ ACCEPTED: dict[str, Callable[[str], dict[str, Any]]] = {
         "actor": {"id": "demo-hospital", "role": "submitter"},
         "comment": name,
     },
+    "/api/v1/insurance/admin/payout-request": lambda name: {
+        "claim_reference": name,
+        "approved_amount": "1000.00",
+        "deductible": "200.00",
+        "policy_limit": "5000.00",
+    },
     "/api/v1/insurance/payout/process": lambda name: {
         "approved_amount": "1000.00",
         "deductible": "200.00",
@@ -89,9 +100,11 @@ def before_call(_context: Any, case: Any, _arguments: Any) -> None:
     if isinstance(case.query, dict):
         repair_query(case.operation.path, case.query)
     if isinstance(case.body, dict) and case.operation.path in ACCEPTED and is_odd(case.body):
-        case.body = ACCEPTED[case.operation.path](f"X{uuid.uuid4().hex[:12]}")
+        case.body = ACCEPTED[case.operation.path](f"X{uuid.uuid4().hex[:12].upper()}")
     elif isinstance(case.body, dict):
-        case.body = with_whole_numbers(case.body)
+        case.body = repair_times(with_whole_numbers(case.body))
+        for record in case.body.get("records") or ():
+            repair_record(record)
         name_one(REFERENCES.get(case.operation.path, ()), case.body)
 
 
@@ -103,12 +116,32 @@ def is_odd(body: dict[str, Any]) -> bool:
 def repair_query(path: str, query: dict[str, Any]) -> None:
     """Ask about a day that has come, name the doctor, and begin lists at their beginning: cursors are authenticated."""
     query.pop("cursor", None)
+    query |= repair_times(dict(query))
     if str(query.get("as_of", "")) > date.today().isoformat():  # noqa: DTZ011 - the server has the same clock
         query["as_of"] = "2026-01-05"
     if not query.get("license_number"):
         query.pop("license_state", None)
     if path.startswith("/api/v1/doctors/psv/") and not any(query.get(name) for name in IDENTIFIERS):
         query["doctor_id"] = "DOC-0001"
+
+
+def repair_record(record: Any) -> None:
+    """Have an examination taken place."""
+    if isinstance(record, dict) and isinstance(record.get("exam_year"), int):
+        record["exam_year"] = min(record["exam_year"], 2026)
+
+
+def repair_times(value: Any) -> Any:
+    """Stay within the calendar, and have ranges go upwards."""
+    if isinstance(value, dict):
+        if isinstance(value.get("lower"), int | float) and isinstance(value.get("upper"), int | float):
+            value |= {"lower": min(value["lower"], value["upper"]), "upper": max(value["lower"], value["upper"])}
+        return {name: repair_times(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [repair_times(member) for member in value]
+    if isinstance(value, str) and TIME.match(value) and not "1901" <= value < "9998":
+        return "2026-01-05T12:00:00Z"
+    return value
 
 
 def name_one(groups: tuple[tuple[str, ...], ...], body: dict[str, Any]) -> None:
@@ -129,4 +162,5 @@ def with_whole_numbers(value: Any) -> Any:
         return {name: with_whole_numbers(member) for name, member in value.items()}
     if isinstance(value, list):
         return [with_whole_numbers(member) for member in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < EXACT
+    return int(value) if is_whole else value

@@ -16,9 +16,9 @@ class Summary:
         self._operations: set[str] = set()
         self.log: list[str] = []
 
-    def add(self, principal: Principal, stub: bool, report: Path) -> None:
+    def add(self, principal: Principal, part: str, report: Path) -> None:
         """Take one run's report; a run that left none has failed."""
-        name = f"{'stub control plane' if stub else 'everything else'}, as {principal.name}"
+        name = f"{part}, as {principal.name}"
         found = json.loads(report.read_text(encoding="utf-8")) if report.is_file() else {"exit_code": "no report"}
         self._reports.append((name, found))
         for operation, phases in found.get("valid_rates", {}).items():
@@ -40,8 +40,14 @@ class Summary:
         lines.append(f"reached with a 2xx: {len(self._accepted)} of {len(self._operations)} operations, {share:.0%}")
         lines += [f"  never accepted: {name}" for name in unreached]
         lines.append(f"errors in the servers' logs: {len(self.log)}")
-        lines += [f"  {line[:400]}" for line in self.log[:10]]
+        lines += [f"  {_told(line)}" for line in self.log[:10]]
         return "\n".join(lines)
+
+
+def _told(line: str) -> str:
+    """Return what a line of the log says, and the end of its trace."""
+    record = json.loads(line) if line.startswith("{") else {"event": line}
+    return "\n    ".join([record["event"], *record.get("exception", "").splitlines()[-6:]])
 
 
 def _line(report: dict[str, Any]) -> str:
