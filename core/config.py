@@ -33,14 +33,25 @@ Profile = Literal["development", "test", "production"]
 
 
 class JobSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The `[jobs]` section: how workers run. Times are seconds."""
+    """The `[jobs]` section: how workers run. Times are seconds.
+
+    Attributes:
+        concurrency: how many jobs a worker process runs at a time.
+        lease: how long a worker may be silent before another takes its jobs over; one that died is missed sooner.
+        grace: how long running jobs may go on at a stop before they are cut off, their attempts given back.
+        plugin_share: the part of a worker's slots that the jobs of one plugin may fill, where there are several.
+        keep_done: how long done jobs are kept.
+        keep_dead: how long dead jobs are kept, to be looked at and retried.
+        in_process: whether `run` also works; None means in development and test only.
+    """
 
     concurrency: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 20
     lease: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = 30.0
     grace: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 25.0
+    plugin_share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.75
     keep_done: Annotated[float, msgspec.Meta(ge=0, le=3e9)] = 86_400.0
+    keep_dead: Annotated[float, msgspec.Meta(ge=0, le=3e9)] = 30 * 86_400.0
     in_process: bool | None = None
-    """Whether `litestar run` also works; None means in development and test only."""
 
 
 class ClientLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -3,7 +3,7 @@
 A lane is what shares a cap: a plugin, or a job that declares a cap of its own.
 """
 
-from collections import Counter, deque
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -20,12 +20,11 @@ class Lanes:
         declared = {job.lane: job.concurrency_cap for job in jobs}
         share = max(1, int(concurrency * plugin_share)) if len(declared) > 1 else concurrency
         self._caps = {lane: cap if cap is not None else share for lane, cap in declared.items()}
-        self._order = deque(self._caps)
+        self._order = OrderedDict.fromkeys(self._caps)
         self._running: Counter[str] = Counter()
 
     def rooms(self) -> dict[str, int]:
-        """Return the lanes with room and how much, in an order that rotates from call to call."""
-        self._order.rotate(-1)
+        """Return the lanes with room and how much; whoever was served last comes last."""
         rooms = {lane: self._caps[lane] - self._running[lane] for lane in self._order}
         return {lane: room for lane, room in rooms.items() if room > 0}
 
@@ -40,6 +39,7 @@ class Lanes:
     def enter(self, lane: str) -> None:
         """Count one that starts."""
         self._running[lane] += 1
+        self._order.move_to_end(lane)
 
     def leave(self, lane: str) -> None:
         """Count one that has ended."""

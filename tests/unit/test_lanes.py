@@ -47,3 +47,13 @@ def test_a_lane_that_had_no_room_may_have_more() -> None:
 def test_lanes_that_took_less_than_their_room_have_nothing_more() -> None:
     lanes = two_lanes()
     assert not lanes.left_some(lanes.rooms(), ["loud", "loud", "quiet"])
+
+
+def test_who_was_served_last_comes_last() -> None:
+    lanes = two_lanes()
+    assert list(lanes.rooms()) == ["loud", "quiet"]
+    lanes.enter("loud")
+    assert list(lanes.rooms()) == ["quiet", "loud"]
+    assert list(lanes.rooms()) == ["quiet", "loud"]
+    lanes.enter("quiet")
+    assert list(lanes.rooms()) == ["loud", "quiet"]
