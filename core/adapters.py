@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from core.closing import ClosingInTime
 from core.config import Config
 from core.containment import contained
 from core.faults import ConfigurationFault, StartupError, did_you_mean, one_line
@@ -190,7 +191,8 @@ async def opened(binding: Binding) -> AsyncIterator[Any]:
     async with AsyncExitStack() as stack:
         try:
             with contained():
-                port = await stack.enter_async_context(binding.open(binding.settings))
+                opening = binding.open(binding.settings)
+                port = await stack.enter_async_context(ClosingInTime(opening, f"the port {binding.port}"))
             _require_port(port)
         except Exception as error:
             message = f"the adapter {binding.adapter.name!r} of the port {binding.port!r} does not open"

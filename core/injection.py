@@ -46,6 +46,8 @@ class Services:
         self.clock = clock
         self.plugin_settings = plugin_settings
         self.ports: dict[str, Any] = {}
+        self.draining = False
+        """Whether this process was told to stop: it serves on for a moment, and nobody should be sent to it."""
         self.opened: dict[str, Any] = {}
         """What the lifespans of plugins keep open, by names of their own that begin with the plugin's."""
 

@@ -10,10 +10,12 @@ from typing import Any, Final
 import structlog
 
 from core.adapters import open_adapters, opened
+from core.closing import ClosingInTime
 from core.composition import Composition
 from core.containment import contained
 from core.faults import StartupError, one_line
 from core.injection import Services
+from core.jobs.bell import Bell
 from core.jobs.bells import open_bell
 from core.jobs.outbox import JobOutbox
 from core.migrations import Migrator
@@ -61,7 +63,7 @@ async def running_services(
             else:
                 await services.migrator.upgrade(logger.info)
         bell = open_bell(composition.config.bell, services.storage)
-        stack.push_async_callback(bell.close)
+        await stack.enter_async_context(ClosingInTime(_closing(bell), "the bell"))
         services.bell = bell
         services.outbox = JobOutbox(
             composition.jobs, bell, tracing=services.tracing, count=services.metrics.job_enqueued
@@ -70,10 +72,18 @@ async def running_services(
         for plugin, lifespan in composition.declarations.lifespans:
             try:
                 with contained():
-                    await stack.enter_async_context(lifespan(services))
+                    await stack.enter_async_context(ClosingInTime(lifespan(services), f"the plugin {plugin.name}"))
             except Exception as error:
                 raise StartupError(f"the plugin {plugin.name!r} does not start: {one_line(error)}") from error
         yield
+
+
+@asynccontextmanager
+async def _closing(bell: Bell) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await bell.close()
 
 
 def _observed(services: Services, port: str, adapter: Any) -> Any:

@@ -1,6 +1,7 @@
 """Serving with Granian or uvicorn, by the `server` key of plugins.toml."""
 
 import asyncio
+import math
 import signal
 import socket
 import sys
@@ -14,14 +15,12 @@ from litestar.routes import WebSocketRoute
 
 from core.composition import Composition
 from core.config import HttpSettings
+from core.draining import GRACE, longest_stop
 from core.faults import StartupError
 from core.http.head_limits import MAX_HEAD
 from core.lifespan import opened_storage
 
 TARGET: Final = "app:create_app"
-GRACE: Final = 30
-"""Seconds that requests in flight are given at a stop."""
-
 BACKLOG: Final = 1024
 PROTOCOL: Final = "core.http.connections:GuardedProtocol"
 
@@ -106,11 +105,10 @@ def _make_room(connections: int) -> None:
 
 
 def _serve_with_uvicorn(app: Litestar, address: Address, workers: int) -> None:
-    import uvicorn
+    from core import uvicorn_server
 
-    uvicorn.run(
+    uvicorn_server.serve(
         TARGET if workers > 1 else app,
-        factory=workers > 1,
         host=address.host,
         port=address.port,
         workers=workers,
@@ -126,17 +124,17 @@ def _serve_with_uvicorn(app: Litestar, address: Address, workers: int) -> None:
 
 
 def _serve_with_granian(app: Litestar, address: Address, workers: int) -> None:
-    from granian.constants import HTTPModes, Interfaces
+    from granian.constants import HTTPModes
     from granian.http import HTTP1Settings
-    from granian.server import Server
 
-    http: HttpSettings = app.state.services.config.http
-    Server(
+    from core import granian_server
+
+    config = app.state.services.config
+    http: HttpSettings = config.http
+    granian_server.serve(
         TARGET,
-        factory=True,
         address=address.host,
         port=address.port,
-        interface=Interfaces.ASGI,
         workers=workers,
         backlog=BACKLOG,
         backpressure=http.max_connections,
@@ -144,10 +142,10 @@ def _serve_with_granian(app: Litestar, address: Address, workers: int) -> None:
         http1_settings=HTTP1Settings(header_read_timeout=int(http.header_timeout * 1000), max_buffer_size=MAX_HEAD),
         websockets=_has_websockets(app),
         respawn_failed_workers=True,
-        workers_kill_timeout=GRACE + 10,
+        workers_kill_timeout=math.ceil(longest_stop(config)),
         log_access=False,
         log_dictconfig=_GRANIAN_LOG,
-    ).serve()
+    )
 
 
 def _has_websockets(app: Litestar) -> bool:

@@ -4,15 +4,19 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from multiprocessing.connection import wait
 from typing import Any, cast
 
 import structlog
 from litestar import Litestar
 from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, LifeSpanSendMessage, Scope
 
+from core.draining import Draining, end_at_last, longest_stop
 from core.faults import StartupError
+from core.injection import Services
 from ports.errors import PortError
 
 logger = structlog.get_logger(__name__)
@@ -40,8 +44,10 @@ class Application(Litestar):
             else:
                 await send(message)
 
+        drain = Draining(self.state.services, lambda: self.state.health.started)
         try:
-            await super().__call__(scope, receive, hold_failure)
+            async with drain.before_the_servers_own():
+                await super().__call__(scope, receive, hold_failure)
         except BaseException as error:
             if not failure:
                 raise
@@ -62,24 +68,34 @@ def startup_error(error: BaseException) -> StartupError | None:
 
 
 @asynccontextmanager
-async def ending_with_the_supervisor(_services: Any) -> AsyncIterator[None]:
+async def ending_with_the_supervisor(services: Services) -> AsyncIterator[None]:
     """Stop this worker process when the process that started it is gone, also if that was killed.
 
-    Otherwise it would hold the port, and serve on with nobody to restart or to stop it.
+    Otherwise it would hold the port, and serve on with nobody to restart or to stop it. A thread watches, which
+    notices also while the loop is busy.
     """
     supervisor = multiprocessing.parent_process()
     if supervisor is None:
         yield
         return
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        loop.remove_reader(supervisor.sentinel)
-        logger.warning("the supervising process is gone: stopping")
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    loop.add_reader(supervisor.sentinel, stop)
+    over, told = os.pipe()
+    watch = threading.Thread(
+        target=_watch,
+        args=(supervisor.sentinel, over, longest_stop(services.config)),
+        name="hexastar-supervisor",
+        daemon=True,
+    )
+    watch.start()
     try:
         yield
     finally:
-        loop.remove_reader(supervisor.sentinel)
+        os.close(told)
+        await asyncio.to_thread(watch.join)
+        os.close(over)
+
+
+def _watch(sentinel: int, over: int, patience: float) -> None:
+    if sentinel in wait([sentinel, over]):
+        logger.warning("the supervising process is gone: stopping")
+        end_at_last(patience)
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -96,6 +96,11 @@ class Health:
         self.counts: Final = Remembered(self._count_all, timer)
 
     @property
+    def draining(self) -> bool:
+        """Whether this process was told to stop and serves on for a moment."""
+        return self._services.draining
+
+    @property
     def uptime(self) -> int:
         """Whole seconds since the application was made."""
         return int(self._timer() - self._born)
@@ -156,8 +161,10 @@ def live() -> dict[str, str]:
 
 @get("/health/ready", access=PUBLIC, problems=(NOT_READY,), tags=["health"])
 async def ready(request: Request[Any, Any, Any]) -> Verdict:
-    """Say whether this process can serve requests: 503 where a required dependency is away."""
+    """Say whether this process can serve requests: 503 where a required dependency is away, and before a stop."""
     health: Health = request.app.state[STATE_KEY]
+    if health.draining:
+        raise Problem(NOT_READY, "The process was told to stop.", headers=RETRY_AFTER)
     verdict = await health.verdict()
     verdict.require(NOT_READY)
     return verdict
