@@ -48,6 +48,20 @@ class Postmaster(msgspec.Struct, frozen=True):
         return f"postgresql://postgres@/postgres?host={quote(str(self.socket_dir))}&port={self.port}"
 
 
+_shares: Final[set[int]] = set()
+"""The locks that this process holds itself."""
+
+
+def _let_go_of_inherited_shares() -> None:
+    """Close, in a forked process, what its parent holds: else the lock would outlive the parent with the child."""
+    for share in _shares:
+        os.close(share)
+    _shares.clear()
+
+
+os.register_at_fork(after_in_child=_let_go_of_inherited_shares)
+
+
 class EmbeddedServer:
     """This process's share in the server over `data_dir`."""
 
@@ -69,6 +83,7 @@ class EmbeddedServer:
         self._data_dir.parent.mkdir(parents=True, exist_ok=True)
         with self._alone():
             self._share = _open_lock(self._users)
+            _shares.add(self._share)
             fcntl.flock(self._share, fcntl.LOCK_SH)
             try:
                 postmaster = self._adopt() or self._start()
@@ -79,7 +94,7 @@ class EmbeddedServer:
 
     def leave(self) -> None:
         """Give up this process's share and stop the server where nobody else has one. Blocks; use a thread."""
-        if self._share is None:
+        if self._share not in _shares:
             return
         with self._alone():
             self._drop_share()
@@ -93,9 +108,10 @@ class EmbeddedServer:
                 os.close(last)
 
     def _drop_share(self) -> None:
-        if self._share is not None:
+        if self._share in _shares:
+            _shares.discard(self._share)
             os.close(self._share)
-            self._share = None
+        self._share = None
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
