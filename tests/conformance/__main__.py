@@ -12,9 +12,9 @@ from typing import Final
 
 import click
 
-from tests.conformance.deployment import deployment, document, errors, waiting_jobs
+from tests.conformance.deployment import deployment, document, errors, existing
 from tests.conformance.environment import ROOT, schemathesis
-from tests.conformance.principals import PRINCIPALS, Principal, exceptions, jobs
+from tests.conformance.principals import PRINCIPALS, Principal, exceptions, known
 from tests.conformance.summary import Summary
 from tests.end_to_end.served import Server
 
@@ -66,7 +66,7 @@ class Run:
     def ask(self, part: Sequence[str], seed: int, examples: int) -> Path:
         """Run and return the report."""
         configuration = self._folder / f"{self._principal.name}.toml"
-        added = jobs(waiting_jobs(self._server)) + exceptions(document(self._server), self._principal)
+        added = known(existing(self._server, stub=STUB in part)) + exceptions(document(self._server), self._principal)
         configuration.write_text(BASE.read_text(encoding="utf-8") + added, encoding="utf-8")
         report = self._folder / "report.json"
         header = ["--header", self._principal.header] if self._principal.header else []

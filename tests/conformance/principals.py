@@ -1,7 +1,7 @@
 """Who asks, and what of the document each of them may expect."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -41,9 +41,18 @@ def exceptions(document: dict[str, Any], principal: Principal) -> str:
     return f"\n[[operations]]\ninclude-name = [{', '.join(names)}]\nwarnings = false\n"
 
 
-def jobs(identifiers: Sequence[str]) -> str:
-    """Return what to add to the configuration: the jobs that there are."""
-    return f"\n[dictionaries.jobs]\nvalues = {json.dumps(list(identifiers))}\n"
+def known(identifiers: Mapping[str, Sequence[str]]) -> str:
+    """Return what to add to the configuration: what parameters of the path name something that there is."""
+    return "".join(
+        f"""
+[dictionaries.{name}]
+values = {json.dumps(list(values))}
+[parameters."path.{name}"]
+dictionary = "{name}"
+probability = 0.9
+"""
+        for name, values in identifiers.items()
+    )
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

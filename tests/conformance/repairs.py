@@ -102,7 +102,7 @@ def before_call(_context: Any, case: Any, _arguments: Any) -> None:
     if isinstance(case.body, dict) and case.operation.path in ACCEPTED and is_odd(case.body):
         case.body = ACCEPTED[case.operation.path](f"X{uuid.uuid4().hex[:12].upper()}")
     elif isinstance(case.body, dict):
-        case.body = repair_times(with_whole_numbers(case.body))
+        case.body = repair_values(with_whole_numbers(case.body))
         for record in case.body.get("records") or ():
             repair_record(record)
         name_one(REFERENCES.get(case.operation.path, ()), case.body)
@@ -116,7 +116,7 @@ def is_odd(body: dict[str, Any]) -> bool:
 def repair_query(path: str, query: dict[str, Any]) -> None:
     """Ask about a day that has come, name the doctor, and begin lists at their beginning: cursors are authenticated."""
     query.pop("cursor", None)
-    query |= repair_times(dict(query))
+    query |= repair_values(dict(query))
     if str(query.get("as_of", "")) > date.today().isoformat():  # noqa: DTZ011 - the server has the same clock
         query["as_of"] = "2026-01-05"
     if not query.get("license_number"):
@@ -131,14 +131,16 @@ def repair_record(record: Any) -> None:
         record["exam_year"] = min(record["exam_year"], 2026)
 
 
-def repair_times(value: Any) -> Any:
-    """Stay within the calendar, and have ranges go upwards."""
+def repair_values(value: Any) -> Any:
+    """Stay within the calendar, have ranges go upwards, and delays be of one kind."""
     if isinstance(value, dict):
         if isinstance(value.get("lower"), int | float) and isinstance(value.get("upper"), int | float):
             value |= {"lower": min(value["lower"], value["upper"]), "upper": max(value["lower"], value["upper"])}
-        return {name: repair_times(member) for name, member in value.items()}
+        if isinstance(delay := value.get("delay"), dict):
+            value["delay"] = dict(list(delay.items())[:1]) or {"fixed": 5}
+        return {name: repair_values(member) for name, member in value.items()}
     if isinstance(value, list):
-        return [repair_times(member) for member in value]
+        return [repair_values(member) for member in value]
     if isinstance(value, str) and TIME.match(value) and not "1901" <= value < "9998":
         return "2026-01-05T12:00:00Z"
     return value
