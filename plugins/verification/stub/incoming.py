@@ -1,5 +1,6 @@
 """A request as it arrives, turned into what rules and the journal see of it."""
 
+import re
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -7,6 +8,9 @@ from plugins.verification.stub.rules.compiled import RawHeaders
 from plugins.verification.stub.rules.request import StubRequest
 
 MAX_PARAMETERS: Final = 100
+
+_ENCODED: Final = re.compile(rb"[^\x21-\x7e]|[%+;]|&&|^&|&$")
+"""What takes more than cutting a query into pieces; most queries have none of it, and it takes thrice the time."""
 
 
 def stub_request(scope: Any, body: bytes) -> StubRequest:
@@ -25,6 +29,12 @@ def query_values(query_string: bytes) -> dict[str, list[str]]:
     if not query_string:
         return {}
     found: dict[str, list[str]] = {}
+    if _ENCODED.search(query_string) is None:
+        plain = query_string.decode("ascii").split("&")
+        for pair in plain if len(plain) <= MAX_PARAMETERS else ():
+            name, _, value = pair.partition("=")
+            found.setdefault(name, []).append(value)
+        return found
     try:
         pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
     except ValueError:

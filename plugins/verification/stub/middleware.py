@@ -95,7 +95,8 @@ class _Exchange:
         except Problem as refusal:
             await self._refuse(refusal)
         finally:
-            self._note(intake)
+            if self._control.settings.journal:
+                self._note(intake)
 
     async def send(self, message: Message) -> None:
         """Pass a message on; the status is noted."""

@@ -12,6 +12,7 @@ class StubSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         enabled: whether there is a control plane at all: its routes, the rules that overlay answers, the journal. By
             default it is there except in production, which refuses it.
         controls: whether requests may ask for delays, faults and documented answers by headers of their own.
+        journal: whether the requests to the three groups are kept for a while, to be searched.
         max_rules: how many rules there may be at once.
         max_instances: for how many keys a scenario may be in a state of its own.
         journal_max_rows: how many requests the journal keeps, the newest.
@@ -20,6 +21,7 @@ class StubSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     enabled: bool | None = None
     controls: bool = True
+    journal: bool = True
     max_rules: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 2_000
     max_instances: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10_000
     journal_max_rows: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10_000
