@@ -30,15 +30,25 @@ def main() -> None:
     os.environ.setdefault("LITESTAR_QUIET_CONSOLE", "1")
     # Litestar would read a `.env` of its own finding, and look for the application in the working directory first.
     os.environ.setdefault("PYTHON_DOTENV_DISABLED", "1")
-    from litestar.cli.main import litestar_group
-
     try:
-        litestar_group.main(["--app-dir", str(HOUSE), *arguments], prog_name="hexastar", standalone_mode=False)
+        _run(arguments)
     except click.ClickException as error:
         error.show()  # plainly, so that a list of faults stays a line a fault
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit("Aborted.")
+
+
+def _run(arguments: list[str]) -> None:
+    if arguments == ["check"]:  # it loads the application itself, and Litestar's command line would once more before
+        from core.cli.inspect import check
+
+        sys.path.insert(0, str(HOUSE))
+        check.main([], standalone_mode=False)
+    else:
+        from litestar.cli.main import litestar_group
+
+        litestar_group.main(["--app-dir", str(HOUSE), *arguments], prog_name="hexastar", standalone_mode=False)
 
 
 def _take_config(arguments: list[str]) -> list[str]:

@@ -1,5 +1,7 @@
 """How a faulty configuration ends a command."""
 
+import sys
+
 import click
 
 from core.faults import EX_CONFIG, ConfigurationError
@@ -8,12 +10,10 @@ from core.faults import EX_CONFIG, ConfigurationError
 def configuration_failure(error: ConfigurationError) -> click.ClickException:
     """Return the exception that prints every fault and ends the command with exit code 78.
 
-    It is one of Litestar's own, so that its command line goes on far enough for `--help` and for our commands that
-    need no application.
+    Within Litestar's command line it is one of Litestar's own, so that this goes on far enough for `--help` and for
+    our commands that need no application.
     """
-    from litestar.cli._utils import LitestarCLIException
-
-    class ConfigurationFailure(LitestarCLIException):
-        exit_code = EX_CONFIG
-
-    return ConfigurationFailure(error.report())
+    litestar = sys.modules.get("litestar.cli._utils")
+    kind: type[click.ClickException] = litestar.LitestarCLIException if litestar else click.ClickException
+    failure: type[click.ClickException] = type("ConfigurationFailure", (kind,), {"exit_code": EX_CONFIG})
+    return failure(error.report())

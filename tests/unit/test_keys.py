@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from core.config import Config
+from core.faults import ConfigurationError
 from core.keys import KEY_BYTES, KeyRing, admin_key, kept_secret, key_ring
 from ports.secrets import Secret
 
@@ -34,3 +37,10 @@ def test_secret_and_admin_key_are_kept_apart_and_a_configured_one_wins(tmp_path:
     config = Config(directory=str(tmp_path))
     assert KeyRing(admin_key(config)).keys("x") != key_ring(config).keys("x")
     assert admin_key(Config(directory=str(tmp_path), admin_key=Secret("mine"))) == "mine"
+
+
+def test_a_key_that_cannot_be_kept_is_a_fault_that_names_its_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError) as caught:
+        kept_secret(tmp_path / "file" / "admin_key")
+    assert f"{tmp_path}/file/admin_key: the key cannot be kept here: Not a directory" in caught.value.report()
