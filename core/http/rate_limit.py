@@ -122,6 +122,11 @@ class RateLimiter:
         self._away_until = float("-inf")
         self._is_away = False
 
+    @property
+    def remembered(self) -> int:
+        """How many clients this process remembers."""
+        return len(self._counters)
+
     async def take(self, limit: RateLimit, who: str) -> Standing:
         """Count one use of `limit` by `who`.
 

@@ -15,7 +15,7 @@ from adapters.storage import postgres
 from core.config import HttpSettings
 from core.http.admission import admit
 from core.http.body import StrictRequest
-from core.http.guard import HttpGuard
+from core.http.guard import CountClient, HttpGuard
 from core.http.idempotent_steps import provide_idempotent_steps
 from core.http.methods import unite_methods
 from core.http.parameters import ParameterRules
@@ -40,6 +40,7 @@ def build(
     units: UnitOfWorkFactory | None = None,
     http: HttpSettings | None = None,
     kinds: tuple[ProblemType, ...] = (),
+    client_limit: CountClient | None = None,
     **options: Any,
 ) -> Litestar:
     """Wire the HTTP side around `handlers` as the application does."""
@@ -61,7 +62,7 @@ def build(
     ParameterRules(app)
     unite_methods(app)
     app.state.problems = registry
-    app.asgi_handler = HttpGuard(app.asgi_handler, http or HttpSettings(), registry)
+    app.asgi_handler = HttpGuard(app.asgi_handler, http or HttpSettings(), registry, client_limit)
     return app
 
 
