@@ -43,4 +43,4 @@ def test_a_key_that_cannot_be_kept_is_a_fault_that_names_its_file(tmp_path: Path
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError) as caught:
         kept_secret(tmp_path / "file" / "admin_key")
-    assert f"{tmp_path}/file/admin_key: the key cannot be kept here: Not a directory" in caught.value.report()
+    assert f"{tmp_path}/file/admin_key: the key cannot be kept here: File exists" in caught.value.report()
