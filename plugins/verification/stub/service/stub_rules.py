@@ -8,6 +8,7 @@ import msgspec
 
 from core.clock import new_id
 from core.http.problems import Fault, Problem
+from core.http.values import decode_value
 from core.unit_of_work import UnitOfWork
 from plugins.verification.stub import problems
 from plugins.verification.stub.queries import scenarios
@@ -23,7 +24,7 @@ from ports.storage import Storage
 
 MAX_FAULTS: Final = 100
 _definition: Final = msgspec.json.Decoder(RuleDefinition)
-_exported: Final = msgspec.json.Decoder(ExportedRule)
+_exported: Final = msgspec.json.Decoder(ExportedRule, dec_hook=decode_value)
 
 
 async def add(uow: UnitOfWork, settings: StubSettings, definition: RuleIn) -> RuleOut:

@@ -140,7 +140,7 @@ async def test_rules_are_listed_the_newest_first_a_page_at_a_time(admin_client):
 
 
 async def test_what_was_exported_can_be_imported_and_is_exported_the_same(admin_client, client):
-    await save(admin_client, rule("old", times=2))
+    await save(admin_client, rule("old", times=2, expires_at="2300-01-01T00:00:00Z"))
     await save(
         admin_client,
         rule("new", query={"doctor_id": "D1"}, response={"json": {"z": 1, "a": 1.5}, "delay": {"fixed": 1}}),
