@@ -1,6 +1,7 @@
 """HTTP servers under measurement: started on a free port, and ready once they answer 200."""
 
 import http.client
+import json
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -38,6 +39,18 @@ class Server:
         if status != http.client.OK:
             raise BenchError(f"{self.process.name} answered {status} to {path}: {body[:500]!r}")
         return body
+
+    def post(self, path: str, headers: Mapping[str, str], document: object) -> bytes:
+        """Send a JSON document, or nothing where it is None, and return the body of the answer.
+
+        Raises:
+            BenchError: the answer is not of the 2xx.
+        """
+        body = b"" if document is None else json.dumps(document).encode()
+        status, answer = _ask(self.port, path, {**headers, "Content-Type": "application/json"}, "POST", body)
+        if not http.client.OK <= status < http.client.MULTIPLE_CHOICES:
+            raise BenchError(f"{self.process.name} answered {status} to {path}: {answer[:500]!r}")
+        return answer
 
     def cpu_seconds(self) -> float:
         """Return the processor time that the server and its children have taken so far."""
@@ -80,10 +93,12 @@ def _answers(port: int, path: str, headers: Mapping[str, str]) -> bool:
     raise BenchError(f"the server answered {status} to {path}: {body[:500]!r}")
 
 
-def _ask(port: int, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+def _ask(
+    port: int, path: str, headers: Mapping[str, str], method: str = "GET", body: bytes | None = None
+) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection(HOST, port, timeout=10)
     try:
-        connection.request("GET", path, headers=dict(headers))
+        connection.request(method, path, body, headers=dict(headers))
         response = connection.getresponse()
         return response.status, response.read()
     finally:

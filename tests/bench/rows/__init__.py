@@ -4,7 +4,21 @@ from collections.abc import Mapping
 from typing import Final
 
 from tests.bench.bench import Row
-from tests.bench.rows import inserts, jobs, limiter, lookup, overload, plugins, servers, start, tracing
+from tests.bench.rows import (
+    inserts,
+    jobs,
+    limiter,
+    lookup,
+    overload,
+    plugins,
+    servers,
+    start,
+    stub_answers,
+    stub_delay,
+    stub_journal,
+    stub_rules,
+    tracing,
+)
 
 ROWS: Final[Mapping[str, Row]] = {
     "lookup": lookup.measure,
@@ -16,4 +30,8 @@ ROWS: Final[Mapping[str, Row]] = {
     "start": start.measure,
     "limiter": limiter.measure,
     "overload": overload.measure,
+    "stub-answers": stub_answers.measure,
+    "stub-delay": stub_delay.measure,
+    "stub-rules": stub_rules.measure,
+    "stub-journal": stub_journal.measure,
 }
