@@ -203,6 +203,8 @@ class RateLimiter:
     async def _lease(self, limit: RateLimit, counter: _Counter) -> bool:
         """Ask the store for tokens; tell whether it answered."""
         asked = monotonic()
+        if self._is_away:
+            self._away_until = asked + AWAY  # one request looks whether it is back; the others do not wait for it
         want = counter.account.want(asked, counter.waiting)
         try:
             async with asyncio.timeout(PATIENCE):
