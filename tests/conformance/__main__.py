@@ -3,6 +3,7 @@
 The stub's own routes can change what all the others answer, so they are asked on a server of their own.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -12,9 +13,9 @@ from typing import Final
 
 import click
 
-from tests.conformance.deployment import deployment, document, errors, existing
+from tests.conformance.deployment import deployment, document, errors, waiting_jobs
 from tests.conformance.environment import ROOT, schemathesis
-from tests.conformance.principals import PRINCIPALS, Principal, exceptions, known
+from tests.conformance.principals import ADMIN_KEY, PRINCIPALS, Principal, exceptions, jobs
 from tests.conformance.summary import Summary
 from tests.end_to_end.served import Server
 
@@ -66,7 +67,7 @@ class Run:
     def ask(self, part: Sequence[str], seed: int, examples: int) -> Path:
         """Run and return the report."""
         configuration = self._folder / f"{self._principal.name}.toml"
-        added = known(existing(self._server, stub=STUB in part)) + exceptions(document(self._server), self._principal)
+        added = jobs(waiting_jobs(self._server)) + exceptions(document(self._server), self._principal)
         configuration.write_text(BASE.read_text(encoding="utf-8") + added, encoding="utf-8")
         report = self._folder / "report.json"
         header = ["--header", self._principal.header] if self._principal.header else []
@@ -81,7 +82,8 @@ class Run:
         arguments += ["--report", "json", "--report-json-path", str(report)]
         click.echo(f"\n## As {self._principal.name}, seed {seed}, {' '.join(part)}\n")
         report.unlink(missing_ok=True)
-        subprocess.run([self._command, *arguments], cwd=ROOT, check=False)
+        environ = {**os.environ, "CONFORMANCE_ADMIN_KEY": ADMIN_KEY}
+        subprocess.run([self._command, *arguments], cwd=ROOT, env=environ, check=False)
         return report
 
 

@@ -27,8 +27,7 @@ enabled = ["verification", "personas.plugin"]
 enabled = {stub}
 """
 
-EACH: Final = 40
-RULE: Final = {"name": "late", "match": {"path": "/api/v1/elsewhere"}, "response": {"status": 200, "text": "late"}}
+JOBS: Final = 40
 LATE: Final = {
     "recipient_email": "claims@example.org",
     "subject": "Your claim",
@@ -54,22 +53,13 @@ def deployment(folder: Path, *, stub: bool) -> Iterator[Server]:
         yield server
 
 
-def existing(server: Server, *, stub: bool) -> dict[str, list[str]]:
-    """Make what paths can name, and return the identifiers by parameter."""
+def waiting_jobs(server: Server) -> list[str]:
+    """Have some mails wait for a day that is far away, and return the jobs that wait with them."""
     with httpx.Client(base_url=f"{server.url}/api/v1", headers={"X-API-Key": ADMIN_KEY}) as client:
-        for _ in range(EACH):
-            if stub:
-                client.post("/_stub/rules", json=RULE).raise_for_status()
-                client.get("/doctors/psv/license/status", params={"doctor_id": "DOC-0001"})
-            else:
-                client.post("/insurance/notification/send", json=LATE).raise_for_status()
-        lists = {"entry_id": "/_stub/requests", "rule_id": "/_stub/rules"} if stub else {"job_id": "/jobs"}
-        return {name: identifiers(client, path) for name, path in lists.items()}
-
-
-def identifiers(client: httpx.Client, path: str) -> list[str]:
-    """Return the identifiers of what is listed there."""
-    return [row["id"] for row in client.get(path, params={"limit": 100}).raise_for_status().json()["data"]]
+        for _ in range(JOBS):
+            client.post("/insurance/notification/send", json=LATE).raise_for_status()
+        listed = client.get("/jobs", params={"limit": 100}).raise_for_status().json()
+    return [job["id"] for job in listed["data"]]
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Who asks, and what of the document each of them may expect."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -41,17 +41,11 @@ def exceptions(document: dict[str, Any], principal: Principal) -> str:
     return f"\n[[operations]]\ninclude-name = [{', '.join(names)}]\nwarnings = false\n"
 
 
-def known(identifiers: Mapping[str, Sequence[str]]) -> str:
-    """Return what to add to the configuration: what parameters of the path name something that there is."""
-    return "".join(
-        f"""
-[dictionaries.{name}]
-values = {json.dumps(list(values))}
-[parameters."path.{name}"]
-dictionary = "{name}"
-probability = 0.9
-"""
-        for name, values in identifiers.items()
+def jobs(identifiers: Sequence[str]) -> str:
+    """Return what to add to the configuration: the jobs that there are."""
+    return (
+        f"\n[dictionaries.jobs]\nvalues = {json.dumps(list(identifiers))}\n"
+        '\n[parameters."path.job_id"]\ndictionary = "jobs"\nprobability = 0.9\n'
     )
 
 
