@@ -21,6 +21,7 @@ from core.http.console.sessions import console_authenticator, prune_console_sess
 from core.http.health import HealthCheck
 from core.http.jobs import jobs_routes
 from core.http.problems import ProblemType
+from core.http.slow_readers import cutting_slow_readers
 from core.injection import Services
 from core.jobs.declare import Job
 from core.keys import admin_key
@@ -104,8 +105,8 @@ def register_health_checks() -> Sequence[HealthCheck]:
 
 @hookimpl
 def register_lifespan() -> Sequence[Callable[[Services], AbstractAsyncContextManager[None]]]:
-    """Watch the event loop and the supervising process while the application runs."""
-    return [_watching_the_loop, ending_with_the_supervisor]
+    """Watch the event loop, the supervising process and slow readers while the application runs."""
+    return [_watching_the_loop, ending_with_the_supervisor, cutting_slow_readers]
 
 
 async def _require_current_migrations(services: Services) -> None:
