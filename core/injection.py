@@ -43,6 +43,7 @@ class Services:
         self.config = config
         self.metrics = Metrics(version)
         self.tracing = open_tracing("hexastar", version, production=config.is_production)
+        self.metrics.watch_spans(self.tracing.tally)
         self.clock = clock
         self.plugin_settings = plugin_settings
         self.ports: dict[str, Any] = {}

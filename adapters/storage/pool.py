@@ -78,6 +78,13 @@ class Pool:
         self._recycling.add(task)
         task.add_done_callback(self._recycling.discard)
 
+    def reclaim(self, connection: asyncpg.Connection) -> None:
+        """Take back a connection that nobody holds any more; where no loop runs that could clean it, it is dropped."""
+        try:
+            self.recycle(connection)
+        except RuntimeError:
+            self._drop(connection)
+
     async def close(self, grace: float) -> None:
         """Wait up to `grace` seconds for the connections in use, then close all; further use raises."""
         self._closing = True

@@ -3,6 +3,7 @@
 # ruff: noqa: BLE001 - whatever went wrong is raised again, in the port's words
 
 import asyncio
+import logging
 from typing import Any, Final
 
 import asyncpg
@@ -15,6 +16,8 @@ from ports.queries import Query, T
 ROLLBACK_TIME: Final = 0.5
 """Seconds that a rollback is waited for; the connection is cleaned or dropped in the background after that."""
 
+logger = logging.getLogger(__name__)
+
 
 class CompiledTransaction:
     """A transaction on one connection of the pool; the connection goes back with its end."""
@@ -24,6 +27,12 @@ class CompiledTransaction:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._connection: asyncpg.Connection | None = None
+
+    def __del__(self) -> None:
+        """Give back the connection of a transaction that was begun and forgotten: otherwise the pool runs dry."""
+        if self._connection is not None:
+            logger.warning("a transaction was begun and never ended: it is rolled back")
+            self._pool.reclaim(self._connection)
 
     @property
     def begun(self) -> bool:

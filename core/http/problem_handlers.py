@@ -80,6 +80,8 @@ def problem_handlers(registry: ProblemRegistry) -> ExceptionHandlersMap:
     def handle(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
         exc = _first_of(exc)
         if isinstance(exc, Replay):
+            if metrics := request.app.state.get("metrics"):
+                metrics.idempotency(hit=True)
             return _again(exc)
         rendered = render(request.scope, registry, as_problem(request, exc))
         if rendered.status >= HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -24,7 +24,7 @@ from core.telemetry.failures import mark_told
 from core.telemetry.metrics import Metrics
 from core.telemetry.paths import shown_path
 from core.telemetry.redaction import redact_text
-from core.telemetry.security import report, security_event
+from core.telemetry.security import PROBLEM_CODE, report, security_event
 from core.telemetry.tracing import EMPTY, Tracing, continued, record_failure
 
 REQUEST_ID: Final = "request_id"
@@ -33,6 +33,7 @@ ERROR_TYPE: Final = "error_type"
 """Key in `scope["state"]` under which an exception handler leaves the class name of what became a 5xx."""
 
 FIRST_REFUSAL: Final = 400
+IDEMPOTENCY_CONFLICTS: Final = frozenset({"idempotency_in_progress", "idempotency_key_reused"})
 CLIENT_CLOSED: Final = 499
 """The status recorded where the client went away before it was answered (as nginx does)."""
 
@@ -124,6 +125,8 @@ class TelemetryMiddleware:
             self._access_log.write(exchange, span.get_span_context(), method, route, plugin, seconds)
 
     def _count_refusal(self, exchange: "Exchange", method: str) -> None:
+        if exchange.scope["state"].get(PROBLEM_CODE) in IDEMPOTENCY_CONFLICTS:
+            self._metrics.idempotency(hit=False)
         event = security_event(exchange.scope, exchange.status)
         if event is not None:
             report(event, exchange.scope, method, exchange.route, exchange.status)

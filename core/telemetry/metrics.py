@@ -14,7 +14,7 @@ from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client import generate_latest as render
-from prometheus_client.core import HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
@@ -24,6 +24,7 @@ from prometheus_client.registry import Collector
 from core.auth import Access
 from core.telemetry import names
 from core.telemetry.security import SecurityEvent
+from core.telemetry.tracing import SpanTally
 
 BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 _JOB_BUCKETS: Final = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -67,6 +68,22 @@ def _cumulative(series: list[float]) -> Iterator[tuple[str, float]]:
         yield bound, total
 
 
+class SpanCounts(Collector):
+    """What became of the spans that were recorded, so that a receiver which is away shows."""
+
+    def __init__(self, tally: SpanTally) -> None:
+        self._tally = tally
+
+    def collect(self) -> Iterable[Metric]:
+        """Return a counter by outcome, and how many wait."""
+        family = CounterMetricFamily(names.SPANS, "Recorded spans by what became of them.", labels=("outcome",))
+        for outcome in ("sent", "failed", "dropped"):
+            family.add_metric((outcome,), getattr(self._tally, outcome))
+        waiting = GaugeMetricFamily(names.SPANS_WAITING, "Recorded spans that wait to be sent.")
+        waiting.add_metric((), self._tally.waiting)
+        return [family, waiting]
+
+
 class Metrics:
     """The application's metrics. Plugins may add their own to `registry`, with labels from fixed sets."""
 
@@ -89,6 +106,12 @@ class Metrics:
             names.AUTH_DENIED, "Requests that their credential did not allow.", registry=self.registry
         )
         self._rate_limited = Counter(names.RATE_LIMITED, "Requests over a rate limit.", registry=self.registry)
+        self._replayed = Counter(
+            names.IDEMPOTENCY_HIT, "Requests answered from their Idempotency-Key.", registry=self.registry
+        )
+        self._conflicts = Counter(
+            names.IDEMPOTENCY_CONFLICT, "Requests whose Idempotency-Key was in use.", registry=self.registry
+        )
         self._job_duration = Histogram(
             names.JOB_DURATION, "Duration of attempts at jobs.", ("job",), buckets=_JOB_BUCKETS, registry=self.registry
         )
@@ -112,6 +135,14 @@ class Metrics:
                 self._denied.inc()
             case SecurityEvent.RATE_LIMITED:
                 self._rate_limited.inc()
+
+    def watch_spans(self, tally: SpanTally) -> None:
+        """Show from now on what becomes of recorded spans."""
+        self.registry.register(SpanCounts(tally))
+
+    def idempotency(self, *, hit: bool) -> None:
+        """Count a request that was answered from its key, or one whose key was in use."""
+        (self._replayed if hit else self._conflicts).inc()
 
     def job_enqueued(self, job: str) -> None:
         """Count a job row, after its commit."""
