@@ -26,7 +26,7 @@ async def add(data: JSONBody[EntryIn], uow: Injected[UnitOfWork]) -> EntryOut:
     """Write an entry and enqueue its job through the compiled door."""
     entry = EntryOut(new_id(), data.label)
     await uow.execute(queries.ADD_ENTRY, id=entry.id, label=entry.label)
-    await uow.enqueue(jobs.count, Subject(entry.id))
+    await uow.enqueue(jobs.count, Subject(entry.id, data.job_seconds))
     if data.refuse:
         raise Problem(REFUSED)
     return entry
@@ -37,7 +37,7 @@ async def add_object(data: JSONBody[EntryIn], uow: Injected[UnitOfWork]) -> Entr
     """Write an entry and enqueue its job through the session door."""
     entry = EntryOut(new_id(), data.label)
     uow.session.add(Entry(id=entry.id, label=entry.label))
-    await uow.enqueue(jobs.count, Subject(entry.id))
+    await uow.enqueue(jobs.count, Subject(entry.id, data.job_seconds))
     if data.refuse:
         await uow.session.flush()
         raise Problem(REFUSED)

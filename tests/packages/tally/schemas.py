@@ -9,10 +9,11 @@ Seconds = Annotated[float, msgspec.Meta(ge=0, le=600)]
 
 
 class EntryIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An entry to write; `refuse` has it undone after all was written."""
+    """An entry to write; `refuse` has it undone after all was written. Its job takes `job_seconds`."""
 
     label: str
     refuse: bool = False
+    job_seconds: Seconds = 0.0
 
 
 class EntryOut(msgspec.Struct, frozen=True):
