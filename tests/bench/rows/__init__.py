@@ -5,6 +5,7 @@ from typing import Final
 
 from tests.bench.bench import Row
 from tests.bench.rows import (
+    exporter,
     inserts,
     jobs,
     limiter,
@@ -23,6 +24,7 @@ from tests.bench.rows import (
 ROWS: Final[Mapping[str, Row]] = {
     "lookup": lookup.measure,
     "tracing": tracing.measure,
+    "exporter": exporter.measure,
     "plugins": plugins.measure,
     "jobs": jobs.measure,
     "servers": servers.measure,
