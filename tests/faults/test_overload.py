@@ -9,10 +9,12 @@ import httpx
 from tests.bench.open_loop import offer
 from tests.faults.kit.cluster import Cluster
 from tests.faults.kit.orchard import Orchard
-from tests.faults.kit.processes import server
+from tests.faults.kit.processes import environment, server
 
 REST = "/api/v1/orchard/rest/50"
 """Works for 50 ms, so that what a server can do follows from how much it takes on."""
+
+STUBBED = "/api/v1/doctors/psv/license/status?license_number=LIC-1"
 
 MOST = 20
 CAPACITY = MOST / 0.05
@@ -57,4 +59,15 @@ async def test_a_hundred_clients_that_wait_50_ms_each_are_no_overload(postgres: 
     async with server(folder, environ) as running:
         outcome = await offer(running.port, REST, rate=10_000, seconds=0.1, connections=100)
     assert set(outcome.counts()) == {200}
+    assert (outcome.broken, outcome.unanswered) == (0, 0)
+
+
+async def test_answers_that_a_stub_delays_take_no_place(postgres: Cluster, folder: Path) -> None:
+    dsn = await postgres.create_database("delayed")
+    environ = environment(dsn, "verification", HTTP__MAX_IN_FLIGHT="20", PLUGINS__VERIFICATION__OPEN_READS="true")
+    async with server(folder, environ) as running:
+        outcome = await offer(
+            running.port, STUBBED, rate=2_000, seconds=0.1, connections=200, headers=["X-Stub-Delay-Ms: 1000"]
+        )
+    assert set(outcome.counts()) == {404}, "nobody is refused for want of room"
     assert (outcome.broken, outcome.unanswered) == (0, 0)
