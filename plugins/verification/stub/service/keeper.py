@@ -38,11 +38,12 @@ class RuleKeeper:
         exhausted: rules, in one version each, whose uses are up.
     """
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, poll: float = POLL) -> None:
         self.book = Rulebook()
         self.chaos = Chaos(ChaosSettings())
         self.exhausted: set[tuple[UUID, int]] = set()
         self._storage = storage
+        self._poll = poll
         self._revision = 0
         self._settings_revision = 0
         self._refreshing = asyncio.Lock()
@@ -102,7 +103,7 @@ class RuleKeeper:
         outage = Outage("the rules of the stub control plane")
         while True:
             try:
-                async with asyncio.timeout(POLL):
+                async with asyncio.timeout(self._poll):
                     await self._wanted.wait()
             except TimeoutError:
                 pass
