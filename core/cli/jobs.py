@@ -45,16 +45,38 @@ def show(job_id: UUID) -> None:
 
 
 @jobs.command
-@click.argument("job_id", type=click.UUID)
-def retry(job_id: UUID) -> None:
-    """Queue a dead job again, with all its attempts."""
-    try:
-        retried = _administering(lambda admin: admin.retry(job_id))
-    except KeyTakenError as error:
-        raise Failure(str(error)) from None
-    if not retried:
-        raise Failure(f"there is no dead job {job_id}")
-    click.echo(f"{job_id} is queued again.")
+@click.argument("job_ids", type=click.UUID, nargs=-1)
+@click.option("--dead", is_flag=True, help="Every dead job.")
+@click.option("--plugin", help="With --dead: only those of this plugin.")
+def retry(job_ids: tuple[UUID, ...], *, dead: bool, plugin: str | None) -> None:
+    """Queue dead jobs again, with all their attempts."""
+    if dead == bool(job_ids) or (plugin and not dead):
+        raise click.UsageError("name the jobs, or say --dead, where --plugin may stand beside it")
+    refused = _retry_dead(plugin) if dead else _retry_named(job_ids)
+    if refused:
+        raise Failure("\n".join(refused))
+
+
+def _retry_dead(plugin: str | None) -> list[str]:
+    retried, held = _administering(lambda admin: admin.retry_dead(plugin=plugin))
+    click.echo(f"{retried} jobs are queued again.")
+    return [f"another job holds the key of {job_id}" for job_id in held]
+
+
+def _retry_named(job_ids: tuple[UUID, ...]) -> list[str]:
+    async def retry(admin: JobAdmin) -> list[str]:
+        refused = []
+        for job_id in job_ids:
+            try:
+                if await admin.retry(job_id):
+                    click.echo(f"{job_id} is queued again.")
+                else:
+                    refused.append(f"there is no dead job {job_id}")
+            except KeyTakenError as error:
+                refused.append(str(error))
+        return refused
+
+    return _administering(retry)
 
 
 @jobs.command

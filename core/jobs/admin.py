@@ -135,6 +135,21 @@ class JobAdmin:
             self._bell.ring()
         return bool(changed)
 
+    async def retry_dead(self, *, plugin: str | None = None) -> tuple[int, list[UUID]]:
+        """Queue every dead job again, or those of one plugin.
+
+        Returns how many, and the ids of those whose unique key another job holds meanwhile; they stay dead.
+        """
+        retried, held, before = 0, [], None
+        while page := await self.page(state="dead", plugin=plugin, before=before, limit=PAGE):
+            for job in page:
+                try:
+                    retried += await self.retry(job.id)
+                except KeyTakenError:
+                    held.append(job.id)
+            before = page[-1].id
+        return retried, held
+
     async def cancel(self, job_id: UUID) -> bool:
         """Make a job that waits or runs dead; tell whether there was one.
 
@@ -150,6 +165,9 @@ class JobAdmin:
 
 
 UNIQUE_VIOLATION: Final = "23505"
+
+PAGE: Final = 500
+"""Jobs that are looked at together where all are to be retried."""
 
 SHOW: Final = Query(select(*COLUMNS).where(jobs.c.id == bindparam("job_id")), into=JobView)
 

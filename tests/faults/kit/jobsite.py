@@ -25,6 +25,7 @@ from tests.faults.kit.nursery import PACKAGES, ROOT, Nursery
 from tests.faults.kit.processes import Program, at_work, environment
 
 PLUGINS = ("labour.plugin", "leisure.plugin", "metronome.plugin")
+VARIABLES = ("HEXASTAR_", "METRONOME_")
 PATIENCE = 60.0
 AT_WORK_SINCE = f"""
 SELECT EXISTS (
@@ -67,12 +68,12 @@ class Jobsite:
         self._numbers = itertools.count(1)
 
     def environ(self, *plugins: str, dsn: Secret | None = None, **given: str) -> dict[str, str]:
-        """Return the environment of one of its processes; keys without `__` are taken as they are.
+        """Return the environment of one of its processes: keys of the configuration, or variables in full.
 
         `defaults` are given to all.
         """
         keys = self.defaults | given
-        own = {key: keys.pop(key) for key in list(keys) if "__" not in key}
+        own = {key: keys.pop(key) for key in list(keys) if key.startswith(VARIABLES)}
         return {
             **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
             **environment(dsn or self.dsn, *PLUGINS, *plugins, bell=self.bell, **keys),
