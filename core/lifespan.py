@@ -56,6 +56,7 @@ async def running_services(
         )
         services.ports.update(ports)
         services.storage = ports["storage"]
+        services.metrics.watch_storage(services.storage)
         services.migrator = await asyncio.to_thread(Migrator, services.storage, composition.declarations.histories)
         if behind := await services.migrator.behind():
             if composition.config.is_production:

@@ -20,6 +20,7 @@ SQLAlchemy's through the session), since rules of the domain live in constraints
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ports.queries import Command, Query, T
@@ -132,6 +133,22 @@ class Transaction(Protocol):
         """
 
 
+class PoolUsage(msgspec.Struct, frozen=True):
+    """How the connections of the compiled door are used, since the store was opened.
+
+    Attributes:
+        open: connections to the server, `idle` those of them that nobody uses.
+        waits: how often somebody had to wait for one, `waited` how many seconds altogether.
+        timeouts: how often the wait was in vain.
+    """
+
+    open: int
+    idle: int
+    waits: int
+    waited: float
+    timeouts: int
+
+
 class Storage(Protocol):
     """The relational store."""
 
@@ -165,6 +182,9 @@ class Storage(Protocol):
 
     def transaction(self) -> Transaction:
         """Return a transaction of the compiled door, not yet begun. The caller must commit it or roll it back."""
+
+    def usage(self) -> PoolUsage:
+        """Tell how the connections are used, at no cost."""
 
     def session(self) -> AsyncSession:
         """Return a new session (`expire_on_commit=False`). The caller must close it."""

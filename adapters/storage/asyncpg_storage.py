@@ -19,6 +19,7 @@ from adapters.storage.transaction import CompiledTransaction, affected
 from ports.errors import Rejected
 from ports.queries import Command, Query, T
 from ports.secrets import Secret
+from ports.storage import PoolUsage
 
 OLDEST_SERVER: Final = 15
 CLOSE_GRACE: Final = 5.0
@@ -110,6 +111,10 @@ class AsyncpgStorage:
     def transaction(self) -> CompiledTransaction:
         """Return a transaction of the compiled door, not yet begun."""
         return CompiledTransaction(self._pool)
+
+    def usage(self) -> PoolUsage:
+        """Tell how the connections are used."""
+        return self._pool.usage()
 
     def session(self) -> AsyncSession:
         """Return a new session."""

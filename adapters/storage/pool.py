@@ -11,11 +11,13 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from time import monotonic
 
 import asyncpg
 
 from adapters.storage.failures import FAILURES, RETRY_AFTER, reraise
 from ports.errors import Unavailable
+from ports.storage import PoolUsage
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
@@ -36,6 +38,13 @@ class Pool:
         self._recycling: set[asyncio.Task[None]] = set()
         self._closing = False
         self._empty = asyncio.Event()
+        self._waits = 0
+        self._waited = 0.0
+        self._timeouts = 0
+
+    def usage(self) -> PoolUsage:
+        """Tell how the connections are used."""
+        return PoolUsage(self._open, len(self._idle), self._waits, self._waited, self._timeouts)
 
     async def acquire(self) -> asyncpg.Connection:
         """Return a connection that was alive when last heard of. Hand it to `release` or `recycle`.
@@ -113,6 +122,8 @@ class Pool:
     async def _wait(self) -> asyncpg.Connection:
         waiter: asyncio.Future[asyncpg.Connection | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
+        self._waits += 1
+        began = monotonic()
         try:
             async with asyncio.timeout(self._acquire_timeout):
                 connection = await waiter
@@ -120,7 +131,10 @@ class Pool:
             self._give_up(waiter)
             if not isinstance(error, TimeoutError):
                 raise
+            self._timeouts += 1
             raise Unavailable("every connection of the pool is in use", retry_after=RETRY_AFTER) from error
+        finally:
+            self._waited += monotonic() - began
         # None is the leave to open one in the place of a connection that was lost.
         return connection if connection is not None else await self.acquire()
 

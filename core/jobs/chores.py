@@ -1,7 +1,7 @@
 """What workers do for the queue beside running jobs. All do all of it; rows that another holds are skipped."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
 import structlog
@@ -88,11 +88,14 @@ def pruning(keep_done: float, keep_dead: float) -> Work:
     return prune
 
 
-def measuring(report: Callable[[int, float], None]) -> Work:
-    """Return the chore that reports how many jobs wait, and for how long the oldest has."""
+def measuring(lanes: Iterable[str], report: Callable[[str, int, float], None]) -> Work:
+    """Return the chore that reports of each lane how many jobs wait, and for how long the oldest has."""
+    known = sorted(set(lanes))
 
     async def measure(ledger: Ledger) -> float:
-        report(*await ledger.backlog())
+        backlog = await ledger.backlog()
+        for lane in known:
+            report(lane, *backlog.get(lane, (0, 0.0)))
         return MEASURE_INTERVAL
 
     return measure

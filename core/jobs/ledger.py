@@ -172,10 +172,10 @@ class Ledger:
         """Return the key of the latest tick of each of these jobs that ever had one."""
         return {row["name"]: row["key"] for row in await self._fetch(statements.LATEST_TICKS, list(names))}
 
-    async def backlog(self) -> tuple[int, float]:
-        """Return how many jobs are due and waiting, and for how many seconds the oldest has."""
-        row = (await self._fetch(statements.BACKLOG))[0]
-        return row["depth"], row["age"]
+    async def backlog(self) -> dict[str, tuple[int, float]]:
+        """Return by lane how many jobs are due and waiting, and for how many seconds the oldest has."""
+        rows = await self._fetch(statements.BACKLOG)
+        return {row["lane"]: (row["depth"], row["age"]) for row in rows}
 
     async def insert(self, statement: str, *row: Any) -> bool:
         """Insert one job row; tell whether its key was free."""

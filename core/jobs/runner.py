@@ -56,8 +56,8 @@ class JobMetrics(Protocol):
     def job_rescued(self, job: str) -> None:
         """Count a job taken over from a lost worker."""
 
-    def queue_measured(self, depth: int, oldest_age: float) -> None:
-        """Report the jobs due and waiting, and the age of the oldest in seconds."""
+    def queue_measured(self, lane: str, depth: int, oldest_age: float) -> None:
+        """Report the jobs of one lane that are due and waiting, and the age of the oldest in seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,8 @@ CROSS JOIN LATERAL (
 """
 
 BACKLOG: Final = """
-SELECT count(*) AS depth, coalesce(extract(epoch FROM now() - min(run_at)), 0)::float8 AS age
+SELECT lane, count(*) AS depth, extract(epoch FROM now() - min(run_at))::float8 AS age
 FROM core.jobs
 WHERE state = 'queued' AND run_at <= now()
+GROUP BY lane
 """

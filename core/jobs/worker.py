@@ -182,7 +182,7 @@ def _chores(
         pruning(keep_done, keep_dead),
     ]
     if metrics:
-        work.append(measuring(metrics.queue_measured))
+        work.append(measuring((job.lane for job in jobs.values()), metrics.queue_measured))
     return [Chore(run) for run in work]
 
 

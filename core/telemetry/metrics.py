@@ -14,7 +14,13 @@ from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client import generate_latest as render
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
@@ -25,6 +31,7 @@ from core.auth import Access
 from core.telemetry import names
 from core.telemetry.security import SecurityEvent
 from core.telemetry.tracing import SpanTally
+from ports.storage import Storage
 
 BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 _JOB_BUCKETS: Final = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -84,6 +91,31 @@ class SpanCounts(Collector):
         return [family, waiting]
 
 
+class PoolCounts(Collector):
+    """How the store's connections are used, asked of the store at each scrape and of nobody in between.
+
+    `storage` is None until the application has opened its store.
+    """
+
+    def __init__(self) -> None:
+        self.storage: Storage | None = None
+
+    def collect(self) -> Iterable[Metric]:
+        """Return connections by state, the time spent waiting for one, and how often in vain."""
+        if self.storage is None:
+            return []
+        usage = self.storage.usage()
+        connections = GaugeMetricFamily(names.DB_CONNECTIONS, "Connections to the database.", labels=("state",))
+        connections.add_metric(("idle",), usage.idle)
+        connections.add_metric(("used",), usage.open - usage.idle)
+        waits = SummaryMetricFamily(
+            names.DB_WAIT, "Waits for a connection that was in use.", count_value=usage.waits, sum_value=usage.waited
+        )
+        timeouts = CounterMetricFamily(names.DB_TIMEOUTS, "Waits for a connection that were in vain.")
+        timeouts.add_metric((), usage.timeouts)
+        return [connections, waits, timeouts]
+
+
 class Metrics:
     """The application's metrics. Plugins may add their own to `registry`, with labels from fixed sets."""
 
@@ -92,6 +124,8 @@ class Metrics:
         self.requests: Final = RequestDurations()
         self.active_requests = 0
         self.registry.register(self.requests)
+        self._pool = PoolCounts()
+        self.registry.register(self._pool)
         active = Gauge(names.REQUESTS_ACTIVE, "Requests that are being served.", registry=self.registry)
         active.set_function(lambda: self.active_requests)
         self._enqueued = self._counter(names.JOBS_ENQUEUED, "Job rows written.")
@@ -99,8 +133,10 @@ class Metrics:
         self._retried = self._counter(names.JOBS_RETRIED, "Attempts that failed and will be repeated.")
         self._dead = self._counter(names.JOBS_DEAD, "Jobs given up after their last attempt.")
         self._rescued = self._counter(names.JOBS_RESCUED, "Jobs taken over from a worker that went away.")
-        self._depth = Gauge(names.JOBS_DEPTH, "Jobs due and waiting.", registry=self.registry)
-        self._oldest_age = Gauge(names.JOBS_OLDEST_AGE, "Age of the oldest due job.", registry=self.registry)
+        self._depth = Gauge(names.JOBS_DEPTH, "Jobs due and waiting.", ("queue",), registry=self.registry)
+        self._oldest_age = Gauge(
+            names.JOBS_OLDEST_AGE, "Age of the oldest due job.", ("queue",), registry=self.registry
+        )
         self._auth_failed = Counter(names.AUTH_FAILED, "Requests without a valid credential.", registry=self.registry)
         self._denied = Counter(
             names.AUTH_DENIED, "Requests that their credential did not allow.", registry=self.registry
@@ -140,6 +176,10 @@ class Metrics:
         """Show from now on what becomes of recorded spans."""
         self.registry.register(SpanCounts(tally))
 
+    def watch_storage(self, storage: Storage) -> None:
+        """Show from now on how the store's connections are used."""
+        self._pool.storage = storage
+
     def idempotency(self, *, hit: bool) -> None:
         """Count a request that was answered from its key, or one whose key was in use."""
         (self._replayed if hit else self._conflicts).inc()
@@ -167,10 +207,10 @@ class Metrics:
         """Count a job whose lease ran out under another worker."""
         self._rescued.labels(job).inc()
 
-    def queue_measured(self, depth: int, oldest_age: float) -> None:
-        """Report how many jobs are due and waiting, and the age in seconds of the oldest of them."""
-        self._depth.set(depth)
-        self._oldest_age.set(oldest_age)
+    def queue_measured(self, lane: str, depth: int, oldest_age: float) -> None:
+        """Report how many jobs of a lane are due and waiting, and the age in seconds of the oldest of them."""
+        self._depth.labels(lane).set(depth)
+        self._oldest_age.labels(lane).set(oldest_age)
 
     async def watch_loop(self, interval: float = 0.5) -> None:
         """Measure until cancelled how late the running event loop wakes a sleeper."""

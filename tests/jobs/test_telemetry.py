@@ -49,8 +49,8 @@ class Counts:
     def job_rescued(self, job: str) -> None:
         self.seen.append(f"rescued {job}")
 
-    def queue_measured(self, depth: int, oldest_age: float) -> None:
-        self.seen.append(f"measured {depth} {oldest_age >= 0}")
+    def queue_measured(self, lane: str, depth: int, oldest_age: float) -> None:
+        self.seen.append(f"measured {lane} {depth} {oldest_age >= 0}")
 
 
 async def test_an_attempt_is_a_span_a_record_and_a_count(shop: Workshop, logs: list[EventDict]) -> None:
@@ -78,5 +78,5 @@ async def test_an_attempt_is_a_span_a_record_and_a_count(shop: Workshop, logs: l
     assert [record["event"] for record in logs if record["event"].startswith("job ")] == ["job failed", "job done"]
     assert [one["attempt"] for one in fields] == [1, 2]
     assert {(one["job"], one["plugin"], one["job_id"]) for one in fields} == {("shop.work", "shop", str(job_id))}
-    assert "measured 1 True" in counts.seen
+    assert "measured shop 1 True" in counts.seen
     assert counts.seen[-2:] == ["retried shop.work True", "completed shop.work True"]

@@ -33,8 +33,9 @@ def test_each_job_is_counted_by_its_outcome_and_timed() -> None:
 
 def test_the_queue_shows_its_depth_and_the_age_of_the_oldest() -> None:
     metrics = Metrics()
-    metrics.queue_measured(7, 61.5)
-    assert (value(metrics, "app_jobs_depth"), value(metrics, "app_jobs_oldest_age_seconds")) == (7, 61.5)
+    metrics.queue_measured("orders", 7, 61.5)
+    assert value(metrics, "app_jobs_depth", queue="orders") == 7
+    assert value(metrics, "app_jobs_oldest_age_seconds", queue="orders") == 61.5
 
 
 def test_a_duration_falls_into_the_bucket_it_does_not_exceed() -> None:
