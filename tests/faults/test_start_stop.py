@@ -120,10 +120,10 @@ async def test_importing_the_application_is_quick(full, figure):
     figure("G49", f"import of the application, median of {len(seconds)}", median(seconds), "s", at_most=1.5)
 
 
-MOMENTS = [("uvicorn", "Waiting for application"), ("granian", "Spawning worker")]
+MOMENTS = [("uvicorn", "Waiting for application"), ("granian", "Listening at")]
 MORE_MOMENTS = [
     *(("uvicorn", "Hexastar serves"), ("uvicorn", "embedded PostgreSQL"), ("uvicorn", "migrating core")),
-    *(("granian", "Hexastar serves"), ("granian", "embedded PostgreSQL"), ("granian", "migrating core")),
+    *(("granian", "Hexastar serves"), ("granian", "Spawning worker"), ("granian", "migrating core")),
 ]
 
 
