@@ -22,8 +22,8 @@ from plugins.verification.stub.queries.journal import FORGET_ALL, JournalFilters
 from plugins.verification.stub.rules.criteria import Criteria
 from plugins.verification.stub.schemas.journal import CountOut, JournalCheck, JournalCheckOut, JournalEntryOut
 from plugins.verification.stub.service import recorded
-from plugins.verification.stub.service.journal import Journal
-from plugins.verification.stub.service.journaling import journal_of
+from plugins.verification.stub.service.circle import JournalCircle
+from plugins.verification.stub.service.journaling import circle_of
 from plugins.verification.stub.service.search import Search
 from ports.storage import Storage
 
@@ -41,7 +41,7 @@ Matched = Annotated[bool | None, QueryParameter(description="Whether a rule answ
 async def list_requests(
     request: Request[Any, Any, Any],
     storage: Injected[Storage],
-    journal: Injected[Journal],
+    circle: Injected[JournalCircle],
     cursors: Injected[Cursors],
     method: WantedMethod = None,
     path: WantedPath = None,
@@ -54,30 +54,30 @@ async def list_requests(
 ) -> Response[Page[JournalEntryOut]]:
     """List the requests of the three groups that the journal holds, the newest first."""
     filters = JournalFilters(method=method, path=path, status=status, session=session, since=since, matched=matched)
-    await journal.flush()
+    await circle.gather()
     return with_links(request, await recorded.entries(storage, cursors, filters, cursor, limit))
 
 
 @get("/requests/{entry_id:uuid}", summary="Show one request", problems=(JOURNAL_ENTRY_NOT_FOUND,))
 async def show_request(
-    storage: Injected[Storage], journal: Injected[Journal], entry_id: FromPath[UUID]
+    storage: Injected[Storage], circle: Injected[JournalCircle], entry_id: FromPath[UUID]
 ) -> JournalEntryOut:
     """Show one request."""
-    await journal.flush()
+    await circle.gather()
     return await recorded.entry(storage, entry_id)
 
 
 @delete("/requests", summary="Empty the journal")
-async def forget_requests(storage: Injected[Storage], journal: Injected[Journal]) -> None:
+async def forget_requests(storage: Injected[Storage], circle: Injected[JournalCircle]) -> None:
     """Delete every entry."""
-    await journal.flush()
+    await circle.gather()
     await storage.execute(FORGET_ALL)
 
 
 @delete("/requests/{entry_id:uuid}", summary="Forget one request", problems=(JOURNAL_ENTRY_NOT_FOUND,))
-async def forget_request(storage: Injected[Storage], journal: Injected[Journal], entry_id: FromPath[UUID]) -> None:
+async def forget_request(storage: Injected[Storage], circle: Injected[JournalCircle], entry_id: FromPath[UUID]) -> None:
     """Delete one entry."""
-    await journal.flush()
+    await circle.gather()
     await recorded.forget(storage, entry_id)
 
 
@@ -88,10 +88,12 @@ async def forget_request(storage: Injected[Storage], journal: Injected[Journal],
     idempotency="none",
     status_code=HTTP_200_OK,
 )
-async def count_requests(data: JSONBody[Criteria], storage: Injected[Storage], journal: Injected[Journal]) -> CountOut:
+async def count_requests(
+    data: JSONBody[Criteria], storage: Injected[Storage], circle: Injected[JournalCircle]
+) -> CountOut:
     """Tell how many requests match the criteria."""
     search = Search(storage, data)
-    await journal.flush()
+    await circle.gather()
     return CountOut(await search.count())
 
 
@@ -107,13 +109,13 @@ async def find_requests(
     request: Request[Any, Any, Any],
     data: JSONBody[Criteria],
     storage: Injected[Storage],
-    journal: Injected[Journal],
+    circle: Injected[JournalCircle],
     cursors: Injected[Cursors],
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response[Page[JournalEntryOut]]:
     """List the requests that match the criteria, the newest first; the next page takes the same criteria."""
-    await journal.flush()
+    await circle.gather()
     return with_links(request, await recorded.find(storage, cursors, data, cursor, limit))
 
 
@@ -125,10 +127,10 @@ async def find_requests(
     status_code=HTTP_200_OK,
 )
 async def verify_requests(
-    data: JSONBody[JournalCheck], storage: Injected[Storage], journal: Injected[Journal]
+    data: JSONBody[JournalCheck], storage: Injected[Storage], circle: Injected[JournalCircle]
 ) -> JournalCheckOut:
     """Tell whether matching requests came as often as they were to, and which others came closest."""
-    await journal.flush()
+    await circle.gather()
     return await recorded.check(storage, data)
 
 
@@ -152,7 +154,7 @@ def journal_routes() -> Router:
         path="/api/v1/_stub",
         route_handlers=handlers,
         dependencies={
-            "journal": Service(lambda connection: journal_of(connection.app.state.services)),
+            "circle": Service(lambda connection: circle_of(connection.app.state.services)),
             "cursors": Provide(provide_cursors, use_cache=True),
         },
         opt={"access": scope("stub:admin")},

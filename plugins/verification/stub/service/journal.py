@@ -7,7 +7,7 @@ most the entries of that tenth of a second.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import Context
 from typing import Any, Final
@@ -48,11 +48,13 @@ logger: Any = structlog.get_logger(__name__)
 class Journal:
     """Takes entries at once and writes them soon; keeps the newest `max_rows` in the table as it writes.
 
-    Between two prunings the table may hold a tenth more for each process that writes.
+    Between two prunings the table may hold a tenth more for each process that writes. `on_first` is called once with
+    the first entry.
     """
 
-    def __init__(self, storage: Storage, *, max_rows: int) -> None:
+    def __init__(self, storage: Storage, *, max_rows: int, on_first: Callable[[], None] | None = None) -> None:
         self._storage = storage
+        self._on_first = on_first
         self._max_rows = max_rows
         self._waiting: deque[Waiting] = deque()
         self._bytes = 0
@@ -72,6 +74,8 @@ class Journal:
         """Take `entry`; costs the same however many wait. Never waits, never raises for the database's sake."""
         self._take(entry, size(entry))
         if self._task is None:
+            if self._on_first is not None:
+                self._on_first()
             # In an empty context: the task outlives the request that came first, and must not log or trace as it.
             self._task = asyncio.create_task(self._keep_writing(), name="verification-journal", context=Context())
         self._wanted.set()

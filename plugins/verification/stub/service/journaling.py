@@ -8,6 +8,7 @@ from core.http.health import HealthCheck
 from core.injection import Services
 from plugins.verification.settings import Settings
 from plugins.verification.stub.queries.journal import COUNT
+from plugins.verification.stub.service.circle import JournalCircle
 from plugins.verification.stub.service.journal import Journal
 
 OPENED: Final = "verification.journal"
@@ -18,19 +19,24 @@ OPENED: Final = "verification.journal"
 async def journaling(services: Services) -> AsyncIterator[None]:
     """Open the journal of this process; write what is left of it at the end."""
     settings: Settings = services.of("verification", "settings")
-    journal = Journal(services.storage, max_rows=settings.stub.journal_max_rows)
-    services.opened[OPENED] = journal
+    circle = JournalCircle(services.storage, settings.stub.journal_max_rows)
+    services.opened[OPENED] = circle
     try:
         yield
     finally:
         del services.opened[OPENED]
-        await journal.close()
+        await circle.close()
+
+
+def circle_of(services: Services) -> JournalCircle:
+    """Return this process's place among the journal's writers; there is one while the control plane is on."""
+    circle: JournalCircle = services.opened[OPENED]
+    return circle
 
 
 def journal_of(services: Services) -> Journal:
-    """Return the journal of this process; there is one while the control plane is on."""
-    journal: Journal = services.opened[OPENED]
-    return journal
+    """Return the journal of this process."""
+    return circle_of(services).journal
 
 
 async def _count(services: Services) -> int:
