@@ -1,6 +1,7 @@
 """The routes that faults are tried on."""
 
 import asyncio
+import logging
 from http import HTTPStatus
 from typing import Final
 
@@ -18,6 +19,9 @@ from tally import jobs, queries
 from tally.schemas import Count, Enqueued, EntryIn, EntryOut, Subject, UniqueIn, Waited
 from tally.tables import Entry
 
+logger = logging.getLogger(__name__)
+
+BEGUN: Final = "the wait has begun"
 REFUSED: Final = ProblemType("entry_refused", HTTPStatus.UNPROCESSABLE_ENTITY, "The entry is refused")
 
 
@@ -60,7 +64,8 @@ async def enqueue_unique(data: JSONBody[UniqueIn], uow: Injected[UnitOfWork]) ->
 
 @get("/api/v1/tally/wait", access=PUBLIC)
 async def wait(seconds: FromQuery[float]) -> Waited:
-    """Answer after a while, without the database."""
+    """Answer after a while, without the database; log when it begins."""
+    logger.info(BEGUN)
     await asyncio.sleep(seconds)
     return Waited(seconds)
 

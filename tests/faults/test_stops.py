@@ -1,0 +1,112 @@
+"""Stops of every kind: signals once and repeatedly, to one process and to a group, and a supervisor that is killed."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from tests.faults.kit.cluster import Cluster
+from tests.faults.kit.processes import Server, environment, server
+
+LONG = 600
+EMBEDDED = {"HEXASTAR__PLUGINS__ENABLED": '["tally.plugin"]', "HEXASTAR__JOBS__IN_PROCESS": "false"}
+BEGUN = "the wait has begun"
+WAIT = "/api/v1/tally/wait"
+
+
+async def until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - processes are awaited
+            await asyncio.sleep(0.05)
+
+
+def databases(folder: Path) -> list[psutil.Process]:
+    """Return the PostgreSQL servers over a folder."""
+    return [one for one in psutil.process_iter(["cmdline"]) if _is_over(folder, one.info["cmdline"] or [])]
+
+
+def _is_over(folder: Path, command: list[str]) -> bool:
+    return bool(command) and command[0].endswith("postgres") and any(str(folder) in part for part in command)
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    return not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in processes)
+
+
+async def in_hand(serving: Server, seconds: float) -> "asyncio.Task[httpx.Response | None]":
+    """Send a request that lasts, and return once a worker has it in hand."""
+
+    async def ask() -> httpx.Response | None:
+        async with httpx.AsyncClient(base_url=serving.url, timeout=60) as client:
+            try:
+                return await client.get(WAIT, params={"seconds": seconds})
+            except httpx.TransportError:
+                return None
+
+    asking = asyncio.create_task(ask())
+    await until(lambda: BEGUN in serving.output())
+    return asking
+
+
+@pytest.mark.parametrize("kind", ["uvicorn", "granian"])
+async def test_neither_workers_nor_the_embedded_database_outlive_a_supervisor_that_is_killed(
+    folder: Path, kind: str
+) -> None:
+    async with server(folder, EMBEDDED | {"HEXASTAR__SERVER": kind}, "--workers", "2") as serving:
+        workers, database = serving.workers(), databases(folder)
+        assert len(workers) == 2
+        assert database
+        asking = await in_hand(serving, 2)
+        serving.send(signal.SIGKILL)
+        await until(lambda: gone(workers))
+        await until(lambda: gone(database))
+        answer = await asking
+    assert answer is not None
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["uvicorn", "granian"])
+async def test_every_signal_to_stop_lets_requests_in_hand_finish(
+    postgres: Cluster, folder: Path, kind: str, full: bool
+) -> None:
+    dsn = await postgres.create_database(f"stops_{kind}")
+    environ = environment(dsn, "tally.plugin", SERVER=kind)
+    storms = [(signal.SIGQUIT, 1), (signal.SIGTERM, 5), (signal.SIGINT, 1)]
+    for number, times in storms if full else storms[:2]:
+        for to_group in (False, True) if full else (times > 1,):
+            name = f"{number.name}-{times}-{to_group}"
+            async with server(folder, environ, "--workers", "2", name=name) as serving:
+                family, asking = serving.family(), await in_hand(serving, 1)
+                for _ in range(times):
+                    (serving.send_group if to_group else serving.send)(number)
+                assert await serving.ended() == 0, serving.output()
+                await until(lambda family=family: gone(family))
+                answer = await asking
+            assert answer is not None, name
+            assert answer.status_code == 200
+            assert "Traceback" not in serving.output()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("kind", ["uvicorn", "granian"])
+async def test_a_second_signal_skips_the_drain(postgres: Cluster, folder: Path, kind: str, workers: str) -> None:
+    dsn = await postgres.create_database(f"drain_{kind}_{workers}")
+    environ = environment(dsn, "tally.plugin", SERVER=kind, HTTP__DRAIN_DELAY=str(LONG))
+    async with server(folder, environ, "--workers", workers) as serving:
+        async with httpx.AsyncClient(base_url=serving.url, timeout=10, headers={"Connection": "close"}) as client:
+
+            async def is_unready() -> bool:
+                return (await client.get("/health/ready")).status_code == 503
+
+            serving.send(signal.SIGTERM)
+            await serving.until(is_unready)
+            assert (await client.get("/api/v1/tally/entries")).status_code == 200
+        await asyncio.sleep(1.5)  # two signals within a second are one
+        assert serving.running
+        serving.send(signal.SIGTERM)
+        assert await serving.ended() == 0
