@@ -117,12 +117,10 @@ class Account:
 
     def receive(self, grant: Grant, asked: float) -> None:
         """Note what the store granted; `asked` is when it was asked, since the window may be that much older."""
-        if grant.window != self._window:
-            self._begin(asked + grant.seconds, grant.window)
+        self._begin(asked + grant.seconds, grant.window)
         self._known = grant.used
-        self._spent = 0
         self._asked = self.touched = asked
-        self.tokens += grant.granted
+        self.tokens = grant.granted
 
     def surplus(self, now: float) -> tuple[int, datetime] | None:
         """Take out the tokens that nobody has used for a while, to be given back to the window that they are from."""

@@ -12,6 +12,7 @@ from litestar.response import Stream
 from core.auth import PUBLIC
 from core.config import HttpSettings
 from core.http.guard import HttpGuard
+from core.http.overload import Admission, Place
 
 
 class Gate:
@@ -173,3 +174,39 @@ async def test_a_cancelled_request_gives_its_place_back(app: Any, client_of: Any
             one.cancel()
         await asyncio.gather(*taken, return_exceptions=True)
     assert in_flight(app) == 0
+
+
+async def test_a_place_is_left_when_the_answer_begins_however_slowly_it_is_read() -> None:
+    admission, read = Admission(1), asyncio.Event()
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(_: Any) -> None:
+        await read.wait()
+
+    place = Place(admission, scope("/"), receive, send)
+    place.take()
+    reading = asyncio.ensure_future(place.send({"type": "http.response.start", "status": 200, "headers": []}))
+    assert admission.in_flight == 0
+    read.set()
+    await reading
+
+
+async def test_who_has_left_takes_no_place_back() -> None:
+    admission = Admission(1)
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(_: Any) -> None:
+        pass
+
+    place = Place(admission, scope("/"), receive, send)
+    place.take()
+    listening = asyncio.create_task(place.receive())
+    await asyncio.sleep(0)
+    place.leave()
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    assert admission.in_flight == 0

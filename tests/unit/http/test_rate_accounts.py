@@ -184,3 +184,43 @@ def test_a_window_that_is_over_begins_anew() -> None:
     assert [process.request(PER) is not None for _ in range(3)] == [True, True, False]
     store.is_away = True
     assert [process.request(2.5 * PER) is not None for _ in range(3)] == [True, True, False]
+
+
+def busy(process: Process, now: float, requests: int) -> None:
+    """Let a process pass so many requests, after which it has leased some ahead."""
+    for _ in range(requests):
+        assert process.request(now) is not None
+    assert process.account.tokens
+
+
+def test_tokens_are_of_their_window_alone_and_the_window_ends_as_early_as_it_can_have() -> None:
+    store = Store(10_000)
+    process = Process(store, 0.0)
+    busy(process, 0.0, 100)
+    assert process.account.ends == PER
+    assert not process.account.take(PER)
+    assert process.account.want(PER, 1).known == 0
+    late = Process(store, 0.0)
+    late.request(2.0, delay=0.5)
+    assert late.account.ends <= PER
+
+
+def test_what_is_given_back_is_still_left_as_far_as_is_known_here() -> None:
+    process = Process(Store(10_000), 0.0)
+    busy(process, 0.0, 100)
+    left = process.account.left
+    process.sweep(1.5)
+    assert process.account.left == left == 9_900
+    assert process.account.tokens == 0
+
+
+def test_who_was_refused_asks_again_for_what_others_have_given_back() -> None:
+    store = Store(200)
+    one, other = Process(store, 0.0), Process(store, 0.0)
+    for _ in range(20):
+        one.request(0.0)
+    assert one.account.tokens
+    while other.request(0.0) is not None:
+        pass
+    one.sweep(1.5)
+    assert other.request(1.5) is not None
