@@ -4,6 +4,7 @@ It runs after authentication and after what else the core refuses by itself, so 
 neither a connection nor a unit of work: an answer that waits costs a timer.
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 from http import HTTPStatus
 from time import perf_counter
@@ -237,16 +238,22 @@ def ignored_controls(app: ASGIApp) -> ASGIApp:
     """Litestar middleware where controls are off: says so to whom sends them."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_notice(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), (b"x-stub-controls", b"disabled")]
-            await send(message)
-
-        asks = any(_is_control(name, value) for name, value in scope["headers"])
-        await app(scope, receive, send_notice if asks else send)
+        await app(scope, receive, _noticing(send) if _asks(scope["headers"]) else send)
 
     return answer
 
 
-def _is_control(name: bytes, value: bytes) -> bool:
-    return name in control_headers.NAMES and (name != b"prefer" or b"code" in value.lower())
+def _noticing(send: Send) -> Send:
+    async def send_notice(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), (b"x-stub-controls", b"disabled")]
+        await send(message)
+
+    return send_notice
+
+
+def _asks(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    for name, value in headers:
+        if name in control_headers.NAMES and (name != b"prefer" or b"code" in value.lower()):
+            return True
+    return False
