@@ -39,6 +39,7 @@ from core.http.openapi import (
     components,
     document_operations,
     name_operation,
+    refuse_unknown_page,
 )
 from core.http.origins import OwnOrigins
 from core.http.page_templates import PageTemplates
@@ -195,6 +196,7 @@ def _documentation(composition: Composition) -> OpenAPIConfig:
             route_handlers=[],
             opt={"access": PUBLIC, "plugin": "core"},
             include_in_schema=False,
+            after_request=refuse_unknown_page,
             response_headers={"Content-Security-Policy": DOCUMENTATION_POLICY},
         ),
         render_plugins=[

@@ -7,9 +7,10 @@ document is made at the first request for it, rendered once, and says the same i
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Final, cast
 
-from litestar import Litestar, Request
+from litestar import Litestar, Request, Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
@@ -43,6 +44,8 @@ from core.http.openapi_refusals import (
     shared_refusals,
 )
 from core.http.openapi_types import TypeNotes, resolve
+from core.http.problem_types import NOT_FOUND
+from core.http.problems import Problem
 
 _STRING: Final = Schema(type=OpenAPIType.STRING)
 _KEY: Final = Parameter(
@@ -104,6 +107,19 @@ class RenderedOnce(OpenAPIRenderPlugin):
     def receive_router(self, router: Router) -> None:
         """Let the page add what it needs."""
         self._page.receive_router(router)
+
+
+def refuse_unknown_page(response: Response[Any]) -> Response[Any]:
+    """Answer for a page of the documentation that is none as for any address that is none; Litestar has a page of HTML.
+
+    For the documentation's router, as its `after_request`.
+
+    Raises:
+        Problem: 404 `not_found`.
+    """
+    if response.status_code == HTTPStatus.NOT_FOUND:
+        raise Problem(NOT_FOUND)
+    return response
 
 
 def components(credentials: Iterable[str]) -> Components:
