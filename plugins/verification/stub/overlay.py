@@ -42,6 +42,9 @@ CONTROL_PARAMETERS: Final[Mapping[str, Parameter]] = {
 }
 """What a request may ask for where controls are on."""
 
+DEADLINE: Final = 2 * MAX_DELAY / 1000 + 10
+"""Seconds that a request may take: the longest delay, the fault that answers nothing for as long, and its own work."""
+
 RULE_NOTE: Final = ResponseHeader(
     "X-Stub-Rule",
     documentation_only=True,
@@ -53,7 +56,7 @@ def overlaid(groups: Sequence[Router], settings: StubSettings) -> Router:
     """Return the routes of `groups` within the layer that these settings ask for."""
     if not settings.enabled:
         return Router(path="/", route_handlers=list(groups), middleware=[ignored_controls])
-    opt: dict[str, Any] = {"overlay_problems": OVERLAY_PROBLEMS}
+    opt: dict[str, Any] = {"overlay_problems": OVERLAY_PROBLEMS, "deadline": DEADLINE}
     if settings.controls:
         opt["overlay_parameters"] = CONTROL_PARAMETERS
     return Router(

@@ -24,7 +24,7 @@ from plugins.verification.stub.schemas.journal import CountOut, JournalCheck, Jo
 from plugins.verification.stub.service import recorded
 from plugins.verification.stub.service.circle import JournalCircle
 from plugins.verification.stub.service.journaling import circle_of
-from plugins.verification.stub.service.search import Search
+from plugins.verification.stub.service.search import SEARCH_SECONDS, Search
 from ports.storage import Storage
 
 LINKS: Final = [ResponseHeader("Link", documentation_only=True, description="RFC 8288: first and next page.")]
@@ -157,6 +157,6 @@ def journal_routes() -> Router:
             "circle": Service(lambda connection: circle_of(connection.app.state.services)),
             "cursors": Provide(provide_cursors, use_cache=True),
         },
-        opt={"access": scope("stub:admin")},
+        opt={"access": scope("stub:admin"), "deadline": SEARCH_SECONDS + 5},
         tags=["stub journal"],
     )
