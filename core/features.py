@@ -29,6 +29,7 @@ from core.manifest import PluginManifest
 from core.migrations import ENVIRONMENT
 from core.starting import ending_with_the_supervisor
 from core.telemetry import metrics
+from core.telemetry.siblings import sharing
 
 manifest: Final = PluginManifest(
     name="core",
@@ -105,13 +106,18 @@ def register_health_checks() -> Sequence[HealthCheck]:
 
 @hookimpl
 def register_lifespan() -> Sequence[Callable[[Services], AbstractAsyncContextManager[None]]]:
-    """Watch the event loop, the supervising process and slow readers while the application runs."""
-    return [_watching_the_loop, ending_with_the_supervisor, cutting_slow_readers]
+    """Watch the loop, slow readers and the supervising process, and share counts, while the application runs."""
+    return [_watching_the_loop, _sharing_metrics, ending_with_the_supervisor, cutting_slow_readers]
 
 
 async def _require_current_migrations(services: Services) -> None:
     if behind := await services.migrator.behind():
         raise RuntimeError(f"migrations are due for {', '.join(behind)}: run `hexastar database upgrade`")
+
+
+def _sharing_metrics(services: Services) -> AbstractAsyncContextManager[None]:
+    """Let the other processes of this server answer for this one's counts."""
+    return sharing(services.metrics.registry)
 
 
 @asynccontextmanager

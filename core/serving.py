@@ -19,6 +19,7 @@ from core.draining import GRACE, longest_stop
 from core.faults import StartupError
 from core.http.head_limits import MAX_HEAD
 from core.lifespan import opened_storage
+from core.telemetry.siblings import shared_metrics
 
 TARGET: Final = "app:create_app"
 BACKLOG: Final = 1024
@@ -76,10 +77,10 @@ def serve(app: Litestar, address: Address, workers: int) -> None:
     composition: Composition = app.state.composition
     _make_room(composition.config.http.max_connections)
     if composition.config.server == "granian":
-        with _held_storage(composition):
+        with shared_metrics(), _held_storage(composition):
             _serve_with_granian(app, address, workers)
     elif workers > 1:
-        with _held_storage(composition):
+        with shared_metrics(), _held_storage(composition):
             _serve_with_uvicorn(app, address, workers)
     else:
         _serve_with_uvicorn(app, address, workers)

@@ -1,8 +1,7 @@
 """Metrics in the text format of Prometheus, one registry an application.
 
 The number of series is fixed by the code: labels are route templates, known methods, statuses, plugins and job
-names, never anything that a caller makes up. A process reports itself only: where several processes share a port,
-give each worker a container or scrape each by itself.
+names, never anything that a caller makes up. Processes that share a port answer for each other; see `siblings`.
 """
 
 import asyncio
@@ -30,6 +29,7 @@ from prometheus_client.registry import Collector
 from core.auth import Access
 from core.telemetry import names
 from core.telemetry.security import SecurityEvent
+from core.telemetry.siblings import merged
 from core.telemetry.tracing import SpanTally
 from ports.storage import Storage
 
@@ -221,12 +221,23 @@ class Metrics:
             self._lag.observe(max(0.0, loop.time() - due))
 
 
+class _Merged(CollectorRegistry):
+    """What is rendered: the counts of all processes of this server."""
+
+    def __init__(self, own: CollectorRegistry) -> None:
+        super().__init__()
+        self._own = own
+
+    def collect(self) -> Iterable[Metric]:
+        return merged(self._own)
+
+
 def route(access: Access) -> HTTPRouteHandler:
     """Return the handler of `GET /metrics`; it shows the `Metrics` found as `metrics` in the application's state."""
 
     @get("/metrics", access=access, plugin="core", include_in_schema=False, sync_to_thread=False)
     def scrape(request: Request[Any, Any, Any]) -> Response[bytes]:
         metrics: Metrics = request.app.state.metrics
-        return Response(render(metrics.registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+        return Response(render(_Merged(metrics.registry)), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return scrape

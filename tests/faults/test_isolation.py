@@ -15,7 +15,7 @@ import pytest
 from tests.faults.kit.cluster import Cluster
 from tests.faults.kit.processes import PACKAGES, ROOT, Program, at_work, command, environment, server, worker
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 WAYS = ("error", "key", "number", "group", "cause", "exit", "interrupt", "outrage", "cancel")
 HOOKS = (
     "register_routes", "register_jobs", "register_health_checks", "register_authenticators", "register_lifespan",

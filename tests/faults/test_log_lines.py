@@ -16,7 +16,7 @@ import httpx
 from tests.faults.kit.cluster import Cluster
 from tests.faults.kit.processes import at_work, command, environment, free_port, server, worker
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 ALWAYS = {
     "timestamp", "level", "event", "logger", "service.name", "service.version", "trace_id", "span_id", "request_id",
     "plugin", "principal",

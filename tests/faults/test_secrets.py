@@ -18,7 +18,7 @@ from tests.faults.kit.processes import Program, Server, at_work, command, enviro
 from tests.peers.otlp import OtlpSink, otlp_sink
 from tests.peers.smtp import SmtpPeer, smtp_peer
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 CANARIES = {
     "password": "Canary-pw-Orchid7",
     "jwt": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnLWNhbmFyeS1qd3Q",
