@@ -7,4 +7,6 @@ from litestar.params import QueryParameter
 
 AsOf = Annotated[date | None, QueryParameter(description="The day asked about; today (UTC) where absent.")]
 AllowFuture = Annotated[bool, QueryParameter(description="Let `as_of` be later than tomorrow.")]
-WantsReceipt = Annotated[bool, QueryParameter(description="Keep a record of this answer, as of a decision, and sign it.")]
+WantsReceipt = Annotated[
+    bool, QueryParameter(description="Record this answer and sign it, as a decision is.")
+]

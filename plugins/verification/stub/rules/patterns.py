@@ -7,12 +7,10 @@ alternatives at most, so that a query looks at each value of a document a fixed 
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache
 from typing import Any, Final
 
 import re2
-from jsonpath_rfc9535 import JSONPathEnvironment, JSONPathError, JSONPathRecursionError
-from jsonpath_rfc9535.lex import tokenize
-from jsonpath_rfc9535.tokens import TokenType
 
 MAX_PATTERN: Final = 512
 MAX_QUERY: Final = 256
@@ -20,8 +18,8 @@ _MEMORY: Final = 1 << 20
 """Bytes that one compiled expression may take."""
 
 
-_MOST: Final = {TokenType.ROOT: 1, TokenType.DOUBLE_DOT: 1, TokenType.COMMA: 3}
-"""How often what multiplies the work may occur in a query."""
+_MOST: Final = {"ROOT": 1, "DOUBLE_DOT": 1, "COMMA": 3}
+"""How often what multiplies the work may occur in a query, by the names of tokens."""
 
 
 class InvalidPatternError(ValueError):
@@ -58,14 +56,14 @@ def _words(error: Exception) -> str:
     return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
 
 
-class _Environment(JSONPathEnvironment):
-    def setup_function_extensions(self) -> None:
-        super().setup_function_extensions()
-        for backtracking in ("match", "search"):
-            del self.function_extensions[backtracking]
+@cache
+def _environment() -> Any:
+    from jsonpath_rfc9535 import JSONPathEnvironment
 
-
-_ENVIRONMENT: Final = _Environment()
+    environment = JSONPathEnvironment()
+    for backtracking in ("match", "search"):
+        del environment.function_extensions[backtracking]
+    return environment
 
 
 def json_query(query: str) -> Callable[[Any], Iterator[Any]]:
@@ -76,11 +74,14 @@ def json_query(query: str) -> Callable[[Any], Iterator[Any]]:
     Raises:
         InvalidPatternError: it is no query of RFC 9535, or one that could be expensive.
     """
+    from jsonpath_rfc9535 import JSONPathError, JSONPathRecursionError  # slow to load, and rarely needed
+    from jsonpath_rfc9535.lex import tokenize
+
     try:
-        kinds = [token.type_ for token in tokenize(query)]
+        kinds = [token.type_.name for token in tokenize(query)]
         if any(kinds.count(kind) > most for kind, most in _MOST.items()):
             raise InvalidPatternError("A query has one root `$`, and at most one `..` and three commas.")
-        compiled = _ENVIRONMENT.compile(query)
+        compiled = _environment().compile(query)
     except JSONPathError as error:
         raise InvalidPatternError(f"It is no JSONPath query (RFC 9535): {error.args[0]}.") from None
     except (LookupError, ValueError, RecursionError) as error:

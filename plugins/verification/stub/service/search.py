@@ -37,8 +37,9 @@ class Search:
         Problem: 422 `invalid_criteria`, naming every place.
     """
 
-    def __init__(self, storage: Storage, criteria: Criteria) -> None:
+    def __init__(self, storage: Storage, criteria: Criteria, patience: float = SEARCH_SECONDS) -> None:
         self._storage = storage
+        self._patience = patience
         self._matcher = _compiled(criteria)
         self._filters = JournalFilters(
             method=criteria.method,
@@ -81,7 +82,7 @@ class Search:
     async def nearest(self) -> list[NearMiss]:
         """Return the entries that come closest without matching, the best first. Raises as `count`."""
         best: list[tuple[int, int, JournalRow]] = []  # a heap whose first is the farthest
-        async with aclosing(_paced(self._storage, JournalFilters())) as rows:
+        async with aclosing(self._paced(JournalFilters())) as rows:
             async for row in rows:
                 away = distance(self._matcher.differences(request_of(row)))
                 if away and len(best) < NEAREST:
@@ -97,30 +98,29 @@ class Search:
         )
 
     async def _matching(self, filters: JournalFilters) -> AsyncGenerator[JournalRow, None]:
-        async with aclosing(_paced(self._storage, filters)) as rows:
+        async with aclosing(self._paced(filters)) as rows:
             async for row in rows:
                 if self._matcher.matches(request_of(row)):
                     yield row
 
+    async def _paced(self, filters: JournalFilters) -> AsyncGenerator[JournalRow, None]:
+        """Yield the entries under `filters`, the newest first, and let others have their turn between two of them.
 
-async def _paced(storage: Storage, filters: JournalFilters) -> AsyncGenerator[JournalRow, None]:
-    """Yield the entries under `filters`, the newest first, and let others have their turn between two of them.
-
-    Raises:
-        Problem: 422 `search_too_broad`: it has taken too long.
-    """
-    given = filters.given()
-    began = turn = monotonic()
-    stream: Any = storage.stream(newest(frozenset(given)), **given)
-    async with aclosing(stream) as rows:
-        async for row in rows:
-            yield row
-            now = monotonic()
-            if now - began > SEARCH_SECONDS:
-                raise Problem(SEARCH_TOO_BROAD)
-            if now - turn > SLICE_SECONDS:
-                await asyncio.sleep(0)
-                turn = monotonic()
+        Raises:
+            Problem: 422 `search_too_broad`: it has taken too long.
+        """
+        given = filters.given()
+        began = turn = monotonic()
+        stream: Any = self._storage.stream(newest(frozenset(given)), **given)
+        async with aclosing(stream) as rows:
+            async for row in rows:
+                yield row
+                now = monotonic()
+                if now - began > self._patience:
+                    raise Problem(SEARCH_TOO_BROAD)
+                if now - turn > SLICE_SECONDS:
+                    await asyncio.sleep(0)
+                    turn = monotonic()
 
 
 def request_of(row: JournalRow) -> StubRequest:

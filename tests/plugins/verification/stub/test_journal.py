@@ -6,10 +6,13 @@ import msgspec
 import pytest
 
 from core.clock import new_id
+from core.http.problems import Problem
+from plugins.verification.stub.journal_problems import SEARCH_TOO_BROAD
 from plugins.verification.stub.queries.journal import COUNT, FORGET_ALL
 from plugins.verification.stub.rules import criteria as rules
 from plugins.verification.stub.rules.criteria import Criteria
 from plugins.verification.stub.service.journaling import journal_of
+from plugins.verification.stub.service.search import Search
 from tests.jobs.workshop import until
 from tests.plugins.verification.stub.journals import AT, entry
 
@@ -311,6 +314,18 @@ async def test_what_is_no_criterion_is_refused_with_its_place(journal, admin_cli
     assert answer.status_code == (422 if code == "invalid_criteria" else 400), answer.text
     assert [fault["pointer"] for fault in answer.json()["errors"]] == pointers
     assert answer.json()["code"] == code
+
+
+async def test_a_question_that_takes_too_long_is_given_up(journal, storage):
+    for _ in range(3):
+        journal.record(entry())
+    await journal.flush()
+    search = Search(storage, Criteria(path_regex=".*"), patience=0.0)
+    for question in (search.count(), search.find(None, 10), search.nearest()):
+        with pytest.raises(Problem) as refused:
+            await question
+        assert refused.value.type is SEARCH_TOO_BROAD
+    assert await Search(storage, Criteria(method="GET"), patience=0.0).count() == 3  # the database's work
 
 
 @pytest.mark.parametrize(
