@@ -7,6 +7,7 @@ application.
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from random import Random
 from typing import Final
 
@@ -35,6 +36,16 @@ PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 12.0, 12.0, 12.0, 12.0, 12.0)
 JITTER: Final = 0.2
 CONTENTION: Final = frozenset({"55P03", "40P01"})
 """SQLSTATEs of a lock that did not come in time, and of a deadlock."""
+
+
+async def prepare(connection: AsyncConnection) -> None:
+    """Set the session up for migrating."""
+    for statement in SESSION:
+        await connection.execute(sa.text(statement))
+    await connection.commit()
+    with suppress(sa.exc.DBAPIError):  # servers on systems that cannot see a closed connection refuse this one
+        await connection.execute(sa.text(ORPHANED))
+    await connection.commit()
 
 
 async def wait_for_turn(connection: AsyncConnection, note: Callable[[str], None]) -> None:

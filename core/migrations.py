@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from core.faults import StartupError, one_line
-from core.migration_locks import ORPHANED, PAUSES, SESSION, is_contention, pauses, wait_for_turn
+from core.migration_locks import PAUSES, SESSION, is_contention, pauses, prepare, wait_for_turn
 from core.tables import metadata
 from ports.storage import Storage
 
@@ -214,8 +214,8 @@ class Migrator:
     async def _locked(self, note: Callable[[str], None]) -> AsyncIterator[AsyncConnection]:
         async with self._connection() as connection:
             await wait_for_turn(connection, note)
-            for statement in (_MAKE_CORE, *SESSION, ORPHANED):
-                await connection.execute(sa.text(statement))
+            await prepare(connection)
+            await connection.execute(sa.text(_MAKE_CORE))
             await connection.commit()
             yield connection
 
