@@ -14,7 +14,9 @@ class RedisBell(CoalescingBell):
 
     def __init__(self, address: str) -> None:
         super().__init__("the bell in Redis")
-        self._redis = Redis.from_url(address, socket_connect_timeout=ANSWER_TIME, retry=Retry(NoBackoff(), 0))
+        self._redis = Redis.from_url(
+            address, socket_connect_timeout=ANSWER_TIME, socket_keepalive=True, retry=Retry(NoBackoff(), 0)
+        )
 
     async def _send(self) -> None:
         await self._redis.publish(CHANNEL, b"")

@@ -27,7 +27,7 @@ async def obey(payload: Wish, uow: UnitOfWork, attempt: JobAttempt) -> None:
             raise Discard("never mind")
         case "hang":
             await asyncio.Event().wait()
-        case "exit":
+        case "leave":
             raise SystemExit(3)
         case "stray":
             raise asyncio.CancelledError
@@ -54,7 +54,7 @@ async def steps(payload: Wish, units: UnitOfWorkFactory, attempt: JobAttempt) ->
         ("retry", "queued", 7, "Retry: the job asked to be tried again", []),
         ("discard", "dead", None, "Discard: never mind", []),
         ("hang", "queued", 60, "TimeoutError: the job ran into its deadline of 0.2 s", []),
-        ("exit", "queued", 60, "StrayError: it tried to exit the process with 3", []),
+        ("leave", "queued", 60, "StrayError: it tried to exit the process with 3", []),
         ("stray", "queued", 60, "StrayError: it awaited something that was cancelled", []),
     ],
 )

@@ -55,6 +55,8 @@ def test_an_empty_file_is_a_valid_configuration(tmp_path):
         ("[jobs]\nconcurrency = '20'", "jobs.concurrency", "expected int, got str '20'"),
         ("[jobs]\nlease = 'long'", "jobs.lease", "expected float"),
         ("[jobs]\nleases = 3", "jobs.leases", "did you mean lease?"),
+        ("[jobs]\nplugin_share = 0.0", "jobs.plugin_share", "> 0.0"),
+        ("[jobs]\nkeep_dead = -1", "jobs.keep_dead", ">= 0.0"),
         ("[http]\nmax_body = '2 MB'", "http.max_body", "expected int"),
         ("[http]\ncors_origins = '*'", "http.cors_origins", "got str"),
         ("[http]\nhosts = []", "http.hosts", "unknown key"),
