@@ -1,12 +1,16 @@
 """What never reaches a log line or a span."""
 
+import dataclasses
 from datetime import UTC, datetime
+from time import perf_counter
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
-from core.telemetry.redaction import redact_event, redact_text
+from core.telemetry import redaction
+from core.telemetry.redaction import know_secrets, redact_event, redact_text
 from ports.secrets import Secret
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjMifQ.c2lnbmF0dXJl"
@@ -85,3 +89,62 @@ def test_something_that_contains_itself_does_not_hang() -> None:
     loop: dict[str, Any] = {}
     loop["again"] = loop
     assert "again" in redact(loop=loop)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("password: 'correct horse' failed", "password: *** failed"),
+        ('{"new_password": "correct horse", "n": 1}', '{"new_password": ***, "n": 1}'),
+        (r"{\"password\": \"swordfish\"}", r"{\"password\": ***}"),
+        ("Login(password='correct horse', name='Ada')", "Login(password=***, name='Ada')"),
+        ("otpauth://totp/x?secret=JBSWY3DP&issuer=y", "otpauth://totp/x?secret=***&issuer=y"),
+        ("DSN postgresql://app:p@ss/w0rd@db/x", "DSN postgresql://app:***@db/x"),
+        ("AWS4 Credential=AKIDEX/20260101, Signature=deadbeef", "AWS4 Credential=***, Signature=***"),
+        ("with sk_live_abcdefgh1234", "with ***"),
+        ("classname=Foo", "classname=Foo"),
+        ("see https://example.org:8000/a", "see https://example.org:8000/a"),
+    ],
+)  # fmt: skip
+def test_named_values_are_masked_in_free_text(text: str, shown: str) -> None:
+    assert redact_text(text) == shown
+
+
+def test_the_deployments_own_secrets_are_known_word_for_word() -> None:
+    know_secrets(["plain words of a secret", "tiny"])
+    try:
+        assert redact_text("it said plain words of a secret, tiny") == "it said ***, tiny"
+    finally:
+        know_secrets([])
+
+
+def test_fields_of_structs_and_dataclasses_are_looked_at_by_name() -> None:
+    class Login(msgspec.Struct):
+        password: str
+        name: str
+
+    @dataclasses.dataclass
+    class Key:
+        api_key: str
+
+    shown = redact(login=Login("swordfish", "Ada"), keys=[Key("swordfish")])
+    assert "swordfish" not in shown
+    assert "Ada" in shown
+
+
+WORST = [
+    "eyJ", "a", "a-", "1", "1 ", "://", "://:", "@", "a@", "a@a.", "bearer ", "password", "password=", "token_", " ",
+    "123-45-", 'secret="', "a.", "eyJaaaaaaaa.", "!", "token = ", "secret-", "-", "_", "sk_live_", "token\\",
+]  # fmt: skip
+
+
+def test_time_grows_with_the_length_of_the_text_alone(figure: Any) -> None:
+    """A pattern that backtracks would take hours for a megabyte, and this test would not end."""
+    slowest = 0.0
+    for unit in WORST:
+        text = unit * (1_000_000 // len(unit))
+        began = perf_counter()
+        assert len(redaction._SECRET_VALUE.sub("*", text)) <= len(text)
+        slowest = max(slowest, perf_counter() - began)
+        assert len(redact_text(text)) < 4 * redaction.LONGEST
+    figure("G40", "slowest megabyte to redact", slowest, "s", at_most=5)
