@@ -81,7 +81,6 @@ def configure_logging(
         logger_factory=lambda name="hexastar": _Output(name, writer, render),
         cache_logger_on_first_use=False,
     )
-    logging.captureWarnings(capture=True)
     _take_standard_library(_Handler(processors, writer, render), lowest)
 
     def emit(record: AccessRecord) -> None:

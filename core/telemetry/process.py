@@ -38,7 +38,8 @@ def take_output() -> None:
 
 
 def take_failures() -> None:
-    """Log what nobody catches, wherever it is raised, instead of printing it with all that its message quotes."""
+    """Log warnings and what nobody catches, instead of printing them with all that their messages quote."""
+    logging.captureWarnings(capture=True)
     sys.excepthook = _uncaught
     threading.excepthook = _lost_in_thread
     sys.unraisablehook = _unraisable

@@ -42,7 +42,7 @@ _QUOTE: Final = r"\\{0,3}"
 _SECRET_VALUE: Final = re.compile(
     r"(?P<token>eyJ[\w-]{8,}+(?:\.[\w-]*+)*+|(?<!\w)(?:(?:sk|rk|pk)_(?:live|test)_|whsec_|ghp_|AKIA)\w{8,}+)"
     r"|(?P<scheme>\b(?:bearer|basic|digest|aws)\s++)[\w.~+/=:-]{6,}+"
-    r"|(?P<userinfo>://[^\s/:@\"']{0,256}+:)[^\s\"']{1,256}@"
+    r"|(?P<userinfo>://[^\s/:@\"']{0,256}+:)[^\s\"']{1,160}@"
     r"|(?P<parameter>(?<=[?&])(?:code|state)=)[^\s&\"']++"
     rf"|(?P<named>(?<![\w-]){_TELLING_NAME}(?:{_QUOTE}[\"'])?\s{{0,3}}[=:]\s{{0,3}})"
     rf"(?:{_QUOTE}\"[^\"\n]*+\"?|{_QUOTE}'[^'\n]*+'?|[^\s&\"',;)}}\]]++)"

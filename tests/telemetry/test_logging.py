@@ -3,7 +3,9 @@
 import asyncio
 import io
 import logging
+import os
 import re
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ import structlog
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
 
 from core.telemetry.activity import JobActivity, current_activity
+from core.telemetry.failures import mark_told
 from core.telemetry.logging import configure_logging
 from core.telemetry.writer import LineWriter
 from ports.secrets import Secret
@@ -212,3 +215,70 @@ class TestWriter:
         )
         found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
         assert found.stdout == "last words\n"
+
+
+EVIL = "x\n2026-11-20 [info] forged\r\x1b[2J\x1b]0;title\x07\x9b1m\u2028\ud83d"
+
+
+def test_no_value_forges_a_line_on_the_console_or_moves_its_cursor() -> None:
+    stream = io.BytesIO()
+    configure_logging("hexastar", "1", console=True, stream=stream)
+    with unheard():
+        structlog.get_logger("x").info(EVIL, field=EVIL, deep={"a": EVIL})
+        logging.getLogger("y").warning("%s", EVIL)
+    shown = stream.getvalue()
+    assert shown.count(b"\n") == 2
+    assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]|\x9b", shown.replace(b"\xc2", b""))
+
+
+def test_a_record_that_cannot_be_written_is_told_without_what_it_holds(lines: Lines) -> None:
+    with unheard():
+        logging.getLogger("x").warning("%d pieces", "swordfish")
+    line = lines.last()
+    assert (line["event"], line["reason"]) == ("a log record could not be written", "TypeError")
+    assert "swordfish" not in lines.stream.getvalue().decode()
+
+
+def test_of_the_loops_own_records_only_the_first_line_and_the_kind_are_told(lines: Lines) -> None:
+    message = "Task exception was never retrieved\nfuture: <Task exception=ValueError('swordfish')>"
+    logging.getLogger("asyncio").error(message, exc_info=ValueError("swordfish"))
+    line = lines.last()
+    assert (line["event"], line["error.type"]) == ("Task exception was never retrieved", "ValueError")
+    assert "swordfish" not in lines.stream.getvalue().decode()
+
+
+def test_what_the_application_told_a_server_does_not_repeat(lines: Lines) -> None:
+    failure = ValueError("once")
+    mark_told(failure)
+    logging.getLogger("uvicorn.error").error("Exception in ASGI application", exc_info=failure)
+    logging.getLogger("_granian").error("Application callable raised an exception")
+    assert lines.all() == []
+    logging.getLogger("uvicorn.error").error("Exception in ASGI application", exc_info=ValueError("other"))
+    assert len(lines.all()) == 1
+
+
+class TestPipe:
+    def test_lines_share_a_pipe_in_pieces_that_the_system_writes_whole(self) -> None:
+        """Two processes that write at once would otherwise cut each other's lines."""
+        pieces: list[bytes] = []
+        reading, writing = os.pipe()
+        with os.fdopen(reading, "rb"), os.fdopen(writing, "wb", buffering=0) as stream:
+
+            class Stream(io.RawIOBase):
+                def fileno(self) -> int:
+                    return stream.fileno()
+
+                def write(self, piece: Any) -> int:
+                    pieces.append(bytes(piece))
+                    return len(piece)
+
+            writer = LineWriter(Stream())  # type: ignore[arg-type]
+
+            async def write() -> None:
+                for number in range(100):
+                    writer.write(b"%03d" % number + b"x" * 500)
+
+            asyncio.run(write())
+            writer.flush()
+        assert b"".join(pieces).count(b"\n") == 100
+        assert all(len(piece) <= select.PIPE_BUF and piece.endswith(b"\n") for piece in pieces)

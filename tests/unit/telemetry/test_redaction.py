@@ -147,4 +147,4 @@ def test_time_grows_with_the_length_of_the_text_alone(figure: Any) -> None:
         assert len(redaction._SECRET_VALUE.sub("*", text)) <= len(text)
         slowest = max(slowest, perf_counter() - began)
         assert len(redact_text(text)) < 4 * redaction.LONGEST
-    figure("G40", "slowest megabyte to redact", slowest, "s", at_most=5)
+    figure("G40", "slowest megabyte to redact", slowest, "s", at_most=10)
