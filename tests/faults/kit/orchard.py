@@ -12,7 +12,7 @@ HEAD = '''"""{summary}"""
 
 from alembic import op
 
-from core.migration_steps import create_index_concurrently
+from core.migration_steps import create_index_concurrently, drop_index_concurrently
 
 revision = "orchard_{number:04}"
 down_revision = {parent}
@@ -47,7 +47,7 @@ HEIGHT = (
 KIND_INDEX = (
     "Trees are found by kind.",
     'create_index_concurrently("ix_trees_kind", on="orchard.trees", columns="(kind, number)")',
-    'op.execute("DROP INDEX orchard.ix_trees_kind")',
+    'drop_index_concurrently("ix_trees_kind", schema="orchard")',
 )
 SLOW = (
     "Work that somebody kills.",
