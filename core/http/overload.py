@@ -6,8 +6,10 @@ service works on it: not while its body is awaited from a slow client, nor while
 awaited, nor once its answer has begun to go out.
 """
 
+import logging
 import random
 from collections.abc import Awaitable
+from time import monotonic
 from typing import Any, Final
 
 from litestar.types import HTTPScope, Message, Receive, Send
@@ -25,6 +27,12 @@ LONGEST_WAIT: Final = 3
 """Seconds: who is refused comes back after one to so many, not all at once."""
 
 
+TELL_AGAIN: Final = 10.0
+"""Seconds between two lines of the log about an overload that goes on: a line a refusal would add to it."""
+
+logger = logging.getLogger(__name__)
+
+
 class Admission:
     """Counts the requests that a process works on.
 
@@ -34,6 +42,7 @@ class Admission:
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self._told = float("-inf")
         self.in_flight = 0
 
     def admits(self, scope: HTTPScope) -> bool:
@@ -41,7 +50,10 @@ class Admission:
         return self.in_flight < self._most or scope["path"] == "/" or scope["path"].startswith(ALWAYS_ADMITTED)
 
     def refusal(self) -> Problem:
-        """Return how a request is refused that there is no room for."""
+        """Return how a request is refused that there is no room for. The log tells of it now and then."""
+        if monotonic() - self._told > TELL_AGAIN:
+            self._told = monotonic()
+            logger.warning("%d requests are in flight: more are refused", self.in_flight)
         seconds = random.randint(1, LONGEST_WAIT)  # noqa: S311 - spreads returns, keeps no secret
         return Problem(OVERLOADED, headers={"Retry-After": str(seconds)})
 

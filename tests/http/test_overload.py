@@ -78,7 +78,7 @@ async def until(condition: Any) -> None:
 
 
 async def test_beyond_the_bound_requests_are_refused_at_once_and_told_when_to_return(
-    app: Any, client_of: Any, gate: Gate
+    app: Any, client_of: Any, gate: Gate, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with client_of(app) as client:
         taken = [asyncio.create_task(client.get("/api/v1/slow")) for _ in range(3)]
@@ -88,6 +88,7 @@ async def test_beyond_the_bound_requests_are_refused_at_once_and_told_when_to_re
         assert {answer.headers["Content-Type"] for answer in refused} == {"application/problem+json"}
         assert {answer.json()["code"] for answer in refused} == {"overloaded"}
         assert {answer.headers["Retry-After"] for answer in refused} == {"1", "2", "3"}
+        assert caplog.messages.count("3 requests are in flight: more are refused") == 1
         assert (await client.get("/health/live")).status_code == 200
         assert gate.inside == 3
         gate.opened.set()
