@@ -95,6 +95,9 @@ class _Exchange:
             await self._answer(app, intake)
         except Problem as refusal:
             await self._refuse(refusal)
+        except Exception:
+            self._status = HTTPStatus.INTERNAL_SERVER_ERROR  # or what the core makes of it, after this layer
+            raise
         finally:
             if self._control.settings.journal:
                 self._note(intake)

@@ -15,7 +15,7 @@ from plugins.verification.stub.queries import scenarios
 from plugins.verification.stub.queries import stub_rules as queries
 from plugins.verification.stub.queries.stub_rules import RuleRow
 from plugins.verification.stub.rules.compiled import rule_faults
-from plugins.verification.stub.rules.definition import RuleDefinition
+from plugins.verification.stub.rules.definition import RuleDefinition, ScenarioStep
 from plugins.verification.stub.rules.reachability import reachable_states
 from plugins.verification.stub.schemas.stub_rules import ExportedRule, ImportOut, ResetOut, RuleExport, RuleIn, RuleOut
 from plugins.verification.stub.service.changes import begin_change
@@ -35,7 +35,8 @@ async def add(uow: UnitOfWork, settings: StubSettings, definition: RuleIn) -> Ru
     """
     _refuse(_faults(definition, ""))
     revision = await begin_change(uow)
-    await _require_reachable(uow, definition, "")
+    if definition.scenario is not None:
+        _require_reachable(definition.scenario, await _reachable(uow, definition.scenario.name), "")
     await _require_room(uow, settings, 1)
     rule_id = new_id()
     await uow.execute(queries.ADD, id=rule_id, **_columns(definition, revision))
@@ -50,7 +51,8 @@ async def replace(uow: UnitOfWork, rule_id: UUID, definition: RuleIn) -> RuleOut
     """
     _refuse(_faults(definition, ""))
     revision = await begin_change(uow)
-    await _require_reachable(uow, definition, "", but=rule_id)
+    if definition.scenario is not None:
+        _require_reachable(definition.scenario, await _reachable(uow, definition.scenario.name, rule_id), "")
     if not await uow.execute(queries.REPLACE, rule_id=rule_id, **_columns(definition, revision)):
         raise Problem(problems.STUB_RULE_NOT_FOUND)
     return await show(uow, rule_id)
@@ -99,8 +101,12 @@ async def import_rules(
         await uow.execute(queries.DELETE_ALL)
     for exported in document.rules:
         await uow.execute(queries.PUT, id=exported.id or new_id(), **_columns(exported, revision))
+    reached: dict[str, set[str]] = {}
     for pointer, exported in rules:
-        await _require_reachable(uow, exported, pointer)
+        if (step := exported.scenario) is not None:
+            if step.name not in reached:
+                reached[step.name] = await _reachable(uow, step.name)
+            _require_reachable(step, reached[step.name], pointer)
     await _require_room(uow, settings, 0)
     return ImportOut(imported=len(document.rules))
 
@@ -155,17 +161,15 @@ def _refuse(faults: Sequence[Fault]) -> None:
         raise Problem(problems.INVALID_STUB_RULE, faults=faults[:MAX_FAULTS])
 
 
-async def _require_reachable(
-    uow: UnitOfWork, definition: RuleDefinition, pointer: str, *, but: UUID | None = None
-) -> None:
-    """Refuse a rule that waits for a state to which no chain of rules leads; the one with the id `but` is gone."""
-    step = definition.scenario
-    if step is None or step.required_state is None:
-        return
-    rows = await uow.fetch_all(scenarios.STEPS, name=step.name)
-    if step.required_state not in reachable_states(
-        (row.required_state, row.new_state) for row in rows if row.id != but
-    ):
+async def _reachable(uow: UnitOfWork, scenario: str, but: UUID | None = None) -> set[str]:
+    """Return the states to which the rules of a scenario lead; the one with the id `but` is as good as gone."""
+    rows = await uow.fetch_all(scenarios.STEPS, name=scenario)
+    return reachable_states((row.required_state, row.new_state) for row in rows if row.id != but)
+
+
+def _require_reachable(step: ScenarioStep, reachable: set[str], pointer: str) -> None:
+    """Refuse a rule that waits for a state to which no chain of rules leads."""
+    if step.required_state is not None and step.required_state not in reachable:
         message = f"No rule of the scenario {step.name} leads to the state {step.required_state}. Save that one first."
         fault = Fault(f"{pointer}/scenario/required_state", "unreachable_state", message)
         raise Problem(problems.INVALID_STUB_RULE, faults=[fault])

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from core.testing.application import running_application
+from core.testing.migrated import environ_for_tests
 from tests.plugins.verification.stub.stubs import LICENSE, STUB, by, rule, save
 
 SCENARIOS = f"{STUB}/scenarios"
@@ -102,6 +104,21 @@ async def test_when_others_always_come_first_the_request_is_told_so(admin_client
     assert all(answer.headers["retry-after"] == "1" for answer in refused)
     [scenario] = (await admin_client.get(SCENARIOS)).json()["data"]
     assert scenario["instances"][0]["hits"] == len(answered)
+
+
+async def test_a_scenario_keeps_states_for_so_many_keys_and_no_more(
+    database, hexastar_config, hexastar_environ, tmp_path
+):
+    environ = hexastar_environ | {"HEXASTAR__PLUGINS__VERIFICATION__STUB__MAX_INSTANCES": "2"}
+    async with (
+        running_application(str(hexastar_config), environ_for_tests(database, environ, tmp_path)) as running,
+        running.admin_client() as client,
+    ):
+        await tell(client, ("Started", "b"), ("b", None), key_from="query.doctor_id")
+        told = [await client.get(LICENSE, params={"doctor_id": key}) for key in ("one", "two", "three", "one")]
+        assert [answer.status_code for answer in told] == [200, 200, 409, 200]
+        assert told[2].json()["code"] == "stub_scenario_contended"
+        await client.post(f"{STUB}/reset")
 
 
 async def test_a_scenario_can_be_put_into_a_state(admin_client, client):

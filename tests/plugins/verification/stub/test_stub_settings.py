@@ -3,6 +3,7 @@
 import pytest
 
 from core.composition import compose
+from core.declarations import routes_of
 from core.faults import ConfigurationError
 from core.testing.application import running_application
 from core.testing.migrated import environ_for_tests
@@ -147,3 +148,36 @@ async def test_where_controls_are_off_they_are_ignored_and_the_answer_says_so(
             await save(client, rule("r"))
             assert await by(client) == "r"
             await client.post(f"{STUB}/reset")
+
+
+def test_in_production_there_are_no_routes_of_the_control_plane(hexastar_config, hexastar_environ):
+    environ = hexastar_environ | {
+        "HEXASTAR__PROFILE": "production",
+        "HEXASTAR__SECRET_KEY": "a secret key that only this test has, long",
+        "HEXASTAR__ADMIN_KEY": "an admin key that only this test has, long",
+        "HEXASTAR__PUBLIC_URL": "https://api.example.org",
+        "HEXASTAR__PLUGINS__VERIFICATION__OPEN_READS": "false",
+        "HEXASTAR__PORTS__STORAGE": "postgres",
+        "HEXASTAR__PORTS__MAIL": "smtp",
+        "HEXASTAR__ADAPTERS__STORAGE__POSTGRES__DSN": "postgresql://hexastar:secret@db.example.org/hexastar?sslmode=verify-full",
+        "HEXASTAR__ADAPTERS__MAIL__SMTP__HOST": "mail.example.org",
+        "HEXASTAR__ADAPTERS__MAIL__SMTP__SENDER": "hexastar@example.org",
+        "HEXASTAR__HTTP__ALLOWED_HOSTS": '["api.example.org"]',
+    }
+    routes = [
+        route for _, handlers in compose(hexastar_config, environ).declarations.routes for route in routes_of(handlers)
+    ]
+    assert f"GET {LICENSE}" in routes
+    assert not [route for route in routes if "_stub" in route]
+
+
+async def test_a_delay_that_was_asked_for_is_not_cut_off_by_the_deadline_of_requests(
+    database, hexastar_config, hexastar_environ, tmp_path
+):
+    environ = hexastar_environ | {"HEXASTAR__HTTP__REQUEST_TIMEOUT": "0.2"}
+    async with (
+        running_application(str(hexastar_config), environ_for_tests(database, environ, tmp_path)) as running,
+        running.client() as client,
+    ):
+        answer = await client.get(LICENSE, headers={"X-Stub-Delay-Ms": "400"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "missing_identifier")
