@@ -10,7 +10,7 @@ MALFORMED_JSON: Final = ProblemType(
     HTTPStatus.BAD_REQUEST,
     "The body is not acceptable JSON",
     "A body is one JSON object in UTF-8 without a byte order mark: no key twice in one object, no NaN or "
-    "Infinity, no NUL character, no lone surrogate, nested at most 64 deep.",
+    "Infinity, no NUL character, no lone surrogate, nested at most 64 deep, at most 50 000 values.",
 )
 MALFORMED_BODY: Final = ProblemType(
     "malformed_body",

@@ -1,12 +1,13 @@
 """JSON text that means nothing, or something else to the next reader, is refused."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.http.json_text import MAX_DEPTH, UnacceptableJson, faults_in_text, parse
+from core.http.json_text import MAX_DEPTH, MAX_VALUES, UnacceptableJson, faults_in_text, parse
 
 JSON = st.recursive(
     st.none()
@@ -95,3 +96,47 @@ def test_every_place_is_named() -> None:
 def test_the_place_of_too_deep_nesting_is_named() -> None:
     (fault,) = faults_in_text(nested(70))
     assert (fault.pointer, fault.code) == ("/a" * MAX_DEPTH, "nesting")
+
+
+WIDE = [
+    b'{"a": [' + b"1," * MAX_VALUES + b"1]}",
+    b'{"a": [' + b"[]," * MAX_VALUES + b"[]]}",
+    b'{"a": [' + b"{}," * MAX_VALUES + b"{}]}",
+    b"{" + b",".join(b'"k%d":1' % number for number in range(MAX_VALUES + 1)) + b"}",
+    b'{"a": [' + b'"",' * MAX_VALUES + b'""]}',
+    b'{"a": "' + b'""' * (2 * MAX_VALUES) + b'"}',
+]
+
+
+@pytest.mark.parametrize("body", WIDE)
+def test_a_body_of_too_many_values_is_refused_before_they_are_made(body: bytes) -> None:
+    with pytest.raises(UnacceptableJson, match="more than 50000 values"):
+        parse(body)
+    assert list(faults_in_text(body)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [",[{" * MAX_VALUES, "\\" * MAX_VALUES, '"' * MAX_VALUES, '\\"' * MAX_VALUES, "]}" * MAX_VALUES, '\\"' * 50_000],
+)
+def test_what_looks_like_values_inside_of_a_string_is_text(text: str) -> None:
+    body = json.dumps({"a": text}).encode()
+    assert len(body) > MAX_VALUES
+    assert parse(body) == {"a": text}
+
+
+@pytest.mark.parametrize("quoted", ['"', "\\", "[[[", "}}}", '\\"'])
+def test_depth_is_that_of_the_structure_whatever_strings_say(quoted: str) -> None:
+    deepest: Any = quoted
+    for _ in range(MAX_DEPTH - 1):
+        deepest = [quoted, deepest]
+    assert parse(json.dumps({"a": deepest}).encode())
+    with pytest.raises(UnacceptableJson, match="nested"):
+        parse(json.dumps({"a": [deepest]}).encode())
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, -(2**63)])
+def test_the_last_integers_fit(number: int) -> None:
+    assert parse(b'{"a": %d}' % number) == {"a": number}
+    with pytest.raises(UnacceptableJson, match="64 bits"):
+        parse(b'{"a": %d}' % (number + (1 if number > 0 else -1)))
