@@ -187,6 +187,13 @@ def test_what_is_no_criterion_is_refused_with_every_place(criteria, pointers):
 
 
 @pytest.mark.parametrize(
+    "query", ["$..*..*", "$[?$..a]", "$" + "[*,*]" * 4, "$[?match(@.a, 'a')]", "$[?search(@.a, 'a')]"]
+)
+def test_what_multiplies_the_work_is_refused(query):
+    assert fault_pointers(Criteria(body=[BodyCriterion(jsonpath=query, equals=1)])) == ["/body/0/jsonpath"]
+
+
+@pytest.mark.parametrize(
     "query",
     [
         "$" + "[*,*]" * 50,
