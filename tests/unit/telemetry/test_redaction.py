@@ -2,7 +2,7 @@
 
 import dataclasses
 from datetime import UTC, datetime
-from time import perf_counter
+from time import process_time
 from typing import Any
 from uuid import UUID
 
@@ -143,8 +143,8 @@ def test_time_grows_with_the_length_of_the_text_alone(figure: Any) -> None:
     slowest = 0.0
     for unit in WORST:
         text = unit * (1_000_000 // len(unit))
-        began = perf_counter()
+        began = process_time()
         assert len(redaction._SECRET_VALUE.sub("*", text)) <= len(text)
-        slowest = max(slowest, perf_counter() - began)
+        slowest = max(slowest, process_time() - began)
         assert len(redact_text(text)) < 4 * redaction.LONGEST
     figure("G40", "slowest megabyte to redact", slowest, "s", at_most=10)
