@@ -26,6 +26,7 @@ from sqlalchemy.util import await_
 from core.failpoints import Failpoint
 from core.jobs.declare import Job, P
 from core.jobs.outbox import JobOutbox, JobRow
+from core.lost_connections import lost_under
 from ports.errors import OutcomeUnknown, Unavailable
 from ports.storage import Connection, Query, Storage, Transaction
 
@@ -196,8 +197,11 @@ class UnitOfWork:
     ) -> None:
         if error is None:
             await self.commit()
-        else:
-            await self.rollback()
+            return
+        lost = lost_under(self._driver, error)
+        await self.rollback()
+        if lost:
+            raise Unavailable(f"the database: {error}") from error
 
     async def _begin(self) -> Transaction:
         self._refuse_ended()
@@ -234,7 +238,7 @@ class UnitOfWork:
         try:
             return await statement(connection)
         except Exception as error:
-            if connection.is_closed():
+            if lost_under(self._driver, error):
                 raise Unavailable(f"the database: {error}") from error
             raise
 

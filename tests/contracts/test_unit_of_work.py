@@ -363,6 +363,22 @@ async def test_a_connection_lost_before_the_commit_is_unavailable(
 
 
 @pytest.mark.parametrize("door", ["compiled", "session"])
+async def test_a_connection_lost_under_a_statement_of_the_drivers_is_unavailable(
+    units: UnitOfWorkFactory, admin: Connection, door: str
+) -> None:
+    async def work() -> None:
+        async with units() as uow:
+            if door == "session":
+                _ = uow.session
+            await (await uow.connection()).execute("SELECT pg_sleep(60)")
+
+    working = asyncio.ensure_future(work())
+    await terminate(admin, await running(admin, "SELECT pg_sleep(60)"))
+    with pytest.raises(Unavailable):
+        await working
+
+
+@pytest.mark.parametrize("door", ["compiled", "session"])
 async def test_a_connection_lost_under_the_commit_leaves_the_outcome_unknown(
     units: UnitOfWorkFactory, store: Storage, admin: Connection, door: str
 ) -> None:
