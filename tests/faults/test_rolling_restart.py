@@ -11,7 +11,6 @@ from pathlib import Path
 
 import httpx
 import psutil
-import pytest
 
 from tests.faults.kit.balancer import balancing
 from tests.faults.kit.cluster import Cluster
@@ -66,26 +65,33 @@ class Load:
             self.in_flight -= 1
 
 
-@pytest.mark.parametrize("kind", ["uvicorn", "granian"])
 async def test_nobody_notices_a_rolling_restart(
-    postgres: Cluster, folder: Path, kind: str, full: bool, figure: Callable[..., None]
+    postgres: Cluster, folder: Path, full: bool, figure: Callable[..., None]
 ) -> None:
+    for kind in ("uvicorn", "granian") if full else ("uvicorn",):
+        await roll(postgres, folder, kind, 5 if full else 2, figure)
+
+
+async def roll(postgres: Cluster, folder: Path, kind: str, restarts: int, figure: Callable[..., None]) -> None:
+    """Restart two instances in turn, so many times, under load through a balancer."""
     dsn = await postgres.create_database(f"rolling_{kind}")
     environ = environment(dsn, "tally.plugin", SERVER=kind, HTTP__DRAIN_DELAY=str(DRAIN))
     async with balancing() as balancer, AsyncExitStack() as stack:
-        instances = [await stack.enter_async_context(server(folder, environ, name=f"s{one}")) for one in range(2)]
+        instances = [await stack.enter_async_context(server(folder, environ, name=f"{kind}{one}")) for one in range(2)]
         for instance in instances:
             balancer.add(instance.port)
             await balancer.until(instance.port, ready=True)
         load = Load(balancer.url)
         async with load.running():
-            for restart in range(5 if full else 2):
+            for restart in range(restarts):
                 old = instances.pop(0)
                 old.send(signal.SIGTERM)
                 await balancer.until(old.port, ready=False)
                 assert old.running, "it ended before the balancer knew"
                 assert await old.ended() == 0
-                new = await stack.enter_async_context(server(folder, environ, name=f"r{restart}", port=old.port))
+                new = await stack.enter_async_context(
+                    server(folder, environ, name=f"{kind}-again{restart}", port=old.port)
+                )
                 await balancer.until(new.port, ready=True)
                 instances.append(new)
         assert load.failed == 0, load.outcomes
@@ -94,13 +100,18 @@ async def test_nobody_notices_a_rolling_restart(
     figure("G22", f"failed requests over rolling restarts, {kind}", load.failed, at_most=0)
 
 
-@pytest.mark.parametrize("kind", ["uvicorn", "granian"])
 async def test_a_killed_worker_costs_what_it_had_in_hand_and_is_replaced(
-    postgres: Cluster, folder: Path, kind: str, figure: Callable[..., None]
+    postgres: Cluster, folder: Path, full: bool, figure: Callable[..., None]
 ) -> None:
+    for kind in ("granian", "uvicorn") if full else ("granian",):
+        await kill_one(postgres, folder, kind, figure)
+
+
+async def kill_one(postgres: Cluster, folder: Path, kind: str, figure: Callable[..., None]) -> None:
+    """Kill one of two workers under load."""
     dsn = await postgres.create_database(f"respawned_{kind}")
     environ = environment(dsn, "tally.plugin", SERVER=kind)
-    async with server(folder, environ, "--workers", "2") as serving:
+    async with server(folder, environ, "--workers", "2", name=f"{kind}-killed") as serving:
         known = {one.pid for one in serving.workers()}
         assert len(known) == 2
         load = Load(serving.url)

@@ -13,7 +13,6 @@ import httpx
 from tests.faults.kit.cluster import Cluster
 from tests.faults.kit.processes import Server, environment, server, worker
 
-PROCESSES = 4
 REQUESTS = 200
 
 
@@ -32,13 +31,14 @@ async def rows(connection: asyncpg.Connection, key: str, state: str) -> int:
 
 
 async def test_200_that_enqueue_one_key_at_once_make_one_job(
-    postgres: Cluster, folder: Path, figure: Callable[..., None]
+    postgres: Cluster, folder: Path, full: bool, figure: Callable[..., None]
 ) -> None:
+    processes = 4 if full else 2
     dsn = await postgres.create_database("unique")
     environ = environment(dsn, "tally.plugin")
     until_done, for_ever = f"until-done-{uuid4()}", f"for-ever-{uuid4()}"
     async with AsyncExitStack() as stack:
-        serving = await stack.enter_async_context(server(folder, environ, "--workers", str(PROCESSES)))
+        serving = await stack.enter_async_context(server(folder, environ, "--workers", str(processes)))
         connection = await asyncpg.connect(dsn.reveal())
         stack.push_async_callback(connection.close)
         for key, lasting in ((until_done, False), (for_ever, True)):
@@ -51,4 +51,4 @@ async def test_200_that_enqueue_one_key_at_once_make_one_job(
         assert (await enqueue(serving, until_done, for_ever=False))[True] == 1
         assert (await enqueue(serving, for_ever, for_ever=True))[True] == 0
         assert await connection.fetchval("SELECT count(*) FROM tally.effects") == 2
-    figure("G5", f"jobs of {REQUESTS} enqueues of one key at once, {PROCESSES} processes", 1, at_most=1)
+    figure("G5", f"jobs of {REQUESTS} enqueues of one key at once, {processes} processes", 1, at_most=1)

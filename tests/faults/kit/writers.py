@@ -33,7 +33,7 @@ class Writers:
         self._refuse_half = refuse_half
         self.history = history
         self.unsound: list[str] = []
-        self.written = 0
+        self._names: set[str] = set()
 
     @asynccontextmanager
     async def writing(self, clients: int) -> AsyncIterator[None]:
@@ -49,7 +49,7 @@ class Writers:
 
     async def resolve(self) -> int:
         """Repeat every operation that was not answered for under its key until it is; return how many there were."""
-        open_ones = {one.operation for one in self.history.of("unknown")}
+        open_ones = {one.operation for one in self.history.of("unknown") if one.operation in self._names}
         async with self._client() as client, asyncio.TaskGroup() as group:
             for number in range(RETRIES_AT_ONCE):
                 group.create_task(self._settle(client, sorted(open_ones)[number::RETRIES_AT_ONCE]))
@@ -57,15 +57,14 @@ class Writers:
 
     async def write(self, client: httpx.AsyncClient, number: int) -> Outcome:
         """Write one new entry as the client of this number."""
-        return await self._write(client, number, f"{'refuse' if self._refuse(number) else 'write'}-{uuid4()}")
+        refused = self._refuse_half and len(self._names) % 2 == 1
+        name = f"{'refuse' if refused else 'write'}-{uuid4()}"
+        self._names.add(name)
+        return await self._write(client, number, name)
 
     def _client(self) -> httpx.AsyncClient:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
         return httpx.AsyncClient(base_url=self._url, timeout=self._patience, limits=limits)
-
-    def _refuse(self, number: int) -> bool:
-        self.written += 1
-        return self._refuse_half and (self.written + number) % 2 == 0
 
     async def _settle(self, client: httpx.AsyncClient, names: Sequence[str]) -> None:
         for name in names:
