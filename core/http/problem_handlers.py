@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
+from weakref import ref
 
 import msgspec
 from litestar import Request, Response
@@ -52,15 +53,16 @@ def render(scope: Scope, registry: ProblemRegistry, problem: Problem) -> Rendere
     for an Idempotency-Key is what was sent.
     """
     state = scope.setdefault("state", {})
-    known: tuple[Problem, RenderedProblem] | None = state.get(_RENDERED)
-    if known is not None and known[0] is problem:
+    known: tuple[ref[Problem], RenderedProblem] | None = state.get(_RENDERED)
+    if known is not None and known[0]() is problem:
         return known[1]
     kind = registry.kind_of(problem)
     headers = dict(problem.headers)
     if kind.status == HTTPStatus.UNAUTHORIZED:
         headers.setdefault("WWW-Authenticate", "Bearer")
     rendered = RenderedProblem(kind.status, headers, msgspec.json.encode(problem_document(scope, kind, problem)))
-    state[_RENDERED] = (problem, rendered)
+    # Weakly: the problem's trace holds the frames that hold the scope, and a body with them until the collector runs.
+    state[_RENDERED] = (ref(problem), rendered)
     state[PROBLEM_CODE] = kind.code
     return rendered
 

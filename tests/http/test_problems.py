@@ -1,5 +1,7 @@
 """Whatever a client is refused with is a problem document, and tells nothing of ours."""
 
+import gc
+import weakref
 from typing import Any
 
 import httpx
@@ -219,3 +221,42 @@ async def test_every_type_can_be_looked_up(client: httpx.AsyncClient) -> None:
 
 async def test_an_unknown_type_is_not_found(client: httpx.AsyncClient) -> None:
     assert_problem(await client.get("/problems/nothing"), 404, "not_found")
+
+
+class Canary:
+    """Lives as long as the request whose state holds it."""
+
+
+@pytest.mark.parametrize("body", [b'{"a": 1, "a": 2}', b"[", b"[]", b'{"a": "' + b"x" * 100_000 + b'"'])
+async def test_a_refused_request_is_let_go_of_at_once(build_app: Any, body: bytes) -> None:
+    """Were it in a cycle, its body would stay until the collector runs, which is seldom: a way to fill the memory."""
+    app = build_app(add)
+    headers = [(b"host", b"t"), (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+
+    async def ask() -> weakref.ref[Canary]:
+        canary = Canary()
+        sent: list[Any] = []
+        scope: dict[str, Any] = {
+            "type": "http", "method": "POST", "path": "/api/v1/things", "raw_path": b"", "query_string": b"",
+            "headers": headers, "client": ("127.0.0.1", 1), "server": ("t", 80), "scheme": "http", "root_path": "",
+            "http_version": "1.1", "asgi": {"version": "3.0"}, "state": {"canary": canary},
+        }  # fmt: skip
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await app(scope, receive, send)
+        assert sent[0]["status"] == 400
+        return weakref.ref(canary)
+
+    await ask()
+    gc.collect()
+    gc.disable()
+    try:
+        canary = await ask()
+        assert canary() is None
+    finally:
+        gc.enable()
