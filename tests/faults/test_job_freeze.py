@@ -16,7 +16,12 @@ from tests.peers.redis import redis_peer
 LEASE = "1.5"
 
 
-@pytest.mark.parametrize("bell", ["storage", "redis"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """With each bell, or briefly with one."""
+    if "bell" in metafunc.fixturenames:
+        metafunc.parametrize("bell", ["storage", "redis"] if metafunc.config.getoption("full") else ["storage"])
+
+
 async def test_a_frozen_worker_is_overtaken_and_its_effects_are_undone_when_it_wakes(
     nursery: Nursery, labour_database: Callable[[], Awaitable[Secret]], folder: Path, bell: str
 ) -> None:

@@ -28,6 +28,10 @@ assert make_worker  # loads every module that registers a failpoint of the jobs
 PLACES = [name for name in failpoints.names() if name.startswith(("jobs.", "unit_of_work."))]
 WAITING = "SELECT count(*) FROM core.jobs WHERE state = 'queued' AND name LIKE 'labour.%'"
 ENOUGH = 80
+BRIEFLY = {
+    "storage": ["jobs.claimed", "jobs.marked_done", "jobs.committed", "jobs.rescued"],
+    "redis": ["jobs.before_outcomes"],
+}
 NEEDS_A_DEATH = {"jobs.before_rescue", "jobs.rescued"}
 RESCUE_TIMES = """
 SELECT extract(epoch FROM next.at - killed.at)::float8 AS seconds
@@ -131,7 +135,7 @@ async def test_jobs_outlive_kills_at_random_and_at_every_failpoint(
     print(f"seed {seed}")
     random.seed(seed)
     count, kills, longest = (1000, 5, 2.0) if full else (100, 1, 2.0)
-    places = PLACES if full or kind == "storage" else []
+    places = PLACES if full else BRIEFLY[kind]
     async with opened_site(nursery, labour_database, folder, kind) as (site, redis):
         killings = Killings(site)
         site.defaults = {"METRONOME_CRON": "* * * * * *"}

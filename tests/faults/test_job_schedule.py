@@ -18,7 +18,12 @@ TICKS = (
 SKEWS = (0.0, -3.0, 3.0)
 
 
-@pytest.mark.parametrize("bell", ["storage", "redis"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """With each bell, or briefly with one."""
+    if "bell" in metafunc.fixturenames:
+        metafunc.parametrize("bell", ["storage", "redis"] if metafunc.config.getoption("full") else ["storage"])
+
+
 async def test_each_tick_runs_once_over_a_kill_and_workers_with_the_wrong_time(
     nursery: Nursery,
     labour_database: Callable[[], Awaitable[Secret]],

@@ -43,7 +43,7 @@ STOPS = {
     "QUIT": Stop((signal.SIGQUIT,), 0, waits=False, gives_back=True),
     "KILL": Stop((signal.SIGKILL,), -signal.SIGKILL, waits=False, gives_back=False),
 }
-BRIEFLY = [("TERM", "storage"), ("TERM five times", "redis"), ("QUIT", "storage"), ("KILL", "redis")]
+BRIEFLY = [("TERM", "storage"), ("QUIT", "redis")]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

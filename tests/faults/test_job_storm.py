@@ -42,7 +42,12 @@ async def enqueue_and_note(site: Jobsite, urgent: Noted, others: Noted) -> None:
     others.append((second, committed))
 
 
-@pytest.mark.parametrize("bell", ["storage", "redis"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """With each bell, or briefly with one."""
+    if "bell" in metafunc.fixturenames:
+        metafunc.parametrize("bell", ["storage", "redis"] if metafunc.config.getoption("full") else ["redis"])
+
+
 async def test_in_a_storm_what_is_urgent_comes_first_and_another_plugin_second_at_the_latest(
     nursery: Nursery,
     labour_database: Callable[[], Awaitable[Secret]],
