@@ -28,6 +28,7 @@ from plugins.verification.stub.rules.compiled import RULE_HEADER, CompiledRule, 
 from plugins.verification.stub.rules.controls import Controls, InvalidControlError, read_controls
 from plugins.verification.stub.rules.entry import MAX_BODY, JournalEntry
 from plugins.verification.stub.rules.faults import MAX_WAIT, FaultName
+from plugins.verification.stub.rules.request import StubRequest
 from plugins.verification.stub.rules.templates import Moment
 from plugins.verification.stub.service.control import StubControl, control_of
 from plugins.verification.stub.service.matching import match, plain_match
@@ -75,7 +76,18 @@ class StubLayer:
 class _Exchange:
     """One request and how it is answered."""
 
-    __slots__ = ("_control", "_layer", "_receive", "_scope", "_send", "_session", "_started", "_status", "rule")
+    __slots__ = (
+        "_control",
+        "_layer",
+        "_receive",
+        "_request",
+        "_scope",
+        "_send",
+        "_session",
+        "_started",
+        "_status",
+        "rule",
+    )
 
     def __init__(self, layer: StubLayer, control: StubControl, scope: HTTPScope, receive: Receive, send: Send) -> None:
         self._layer = layer
@@ -86,6 +98,7 @@ class _Exchange:
         self._started = perf_counter()
         self._status = CLIENT_CLOSED
         self._session: str | None = None
+        self._request: StubRequest | None = None
         self.rule: UUID | None = None
 
     async def serve(self, app: ASGIApp) -> None:
@@ -132,7 +145,7 @@ class _Exchange:
         if fault is not None:
             await self._fail(fault, intake)
         elif rule is not None:
-            await self._answer_by(rule, intake)
+            await self._answer_by(rule)
         else:
             await app(scope, intake, self.send)
 
@@ -141,7 +154,7 @@ class _Exchange:
         scope, control = self._scope, self._control
         if not control.keeper.book.concerns(scope["method"], scope["path"]):
             return None
-        request = stub_request(scope, await intake.body() or b"")
+        request = self._request = stub_request(scope, await intake.body() or b"")
         rule, is_certain = plain_match(control, request)
         return rule if is_certain else await match(control, request, self._session)
 
@@ -153,11 +166,10 @@ class _Exchange:
             seconds = self._control.keeper.chaos.seconds(delay)
         return seconds <= 0 or await intake.stays(seconds)
 
-    async def _answer_by(self, rule: CompiledRule, intake: Intake) -> None:
+    async def _answer_by(self, rule: CompiledRule) -> None:
         moment = None
-        if rule.is_template:
-            request = stub_request(self._scope, intake.read or b"")
-            moment = Moment(request, self._control.clock.now(), uuid4())
+        if rule.is_template and self._request is not None:
+            moment = Moment(self._request, self._control.clock.now(), uuid4())
         headers, body = rule.answer(moment)
         await self._send_bytes(rule.status, headers, body)
 
@@ -205,15 +217,15 @@ class _Exchange:
         """Have the journal take the request."""
         scope = self._scope
         seconds = perf_counter() - self._started
-        context = trace.get_current_span().get_span_context()
+        context, seen = trace.get_current_span().get_span_context(), self._request
         self._control.journal.record(
             JournalEntry(
                 id=new_id(),
                 at=self._control.clock.now() - timedelta(seconds=seconds),
                 method=scope["method"],
                 path=scope["path"],
-                query=query_values(scope["query_string"]),
-                headers=header_values(scope["headers"]),
+                query=seen.query if seen else query_values(scope["query_string"]),
+                headers=seen.headers if seen else header_values(scope["headers"]),
                 body=bytes(intake.noted),
                 truncated=intake.truncated,
                 status=self._status,
