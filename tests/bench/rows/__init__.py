@@ -5,6 +5,7 @@ from typing import Final
 
 from tests.bench.bench import Row
 from tests.bench.rows import (
+    bombs,
     exporter,
     inserts,
     jobs,
@@ -32,6 +33,7 @@ ROWS: Final[Mapping[str, Row]] = {
     "start": start.measure,
     "limiter": limiter.measure,
     "overload": overload.measure,
+    "bombs": bombs.measure,
     "stub-answers": stub_answers.measure,
     "stub-delay": stub_delay.measure,
     "stub-rules": stub_rules.measure,
