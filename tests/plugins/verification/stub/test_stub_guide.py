@@ -71,4 +71,4 @@ async def test_every_command_of_the_guide_is_answered_as_it_says(raw, admin_clie
     for command in commands(admin_client.headers["X-API-Key"]):
         answer = await raw.request(command.method, command.url, headers=command.headers, content=command.body)
         assert answer.status_code == command.status, (command, answer.text)
-        assert holds(command.told, answer.json()), (command, answer.text)
+        assert not command.told or holds(command.told, answer.json()), (command, answer.text)
