@@ -199,3 +199,62 @@ async def test_no_value_of_any_parameter_breaks_its_route(target: Target, full: 
     figure("G38", f"{target.kind}: hostile values of parameters", attacker.sent)
     assert [fault for fault in found if fault is not None] == []
     await assert_unharmed(target)
+
+
+async def test_pipelined_requests_are_answered_in_their_order(target: Target) -> None:
+    paths = ["/problems/not_found", "/api/v1/nowhere", "/health/live", "/problems/forbidden"]
+    async with connected("127.0.0.1", target.running.port) as client:
+        await client.send(b"".join(request("GET", path) for path in paths))
+        answers = [await client.answer() for _ in paths]
+    assert [answer and (answer.status, answer.json().get("code")) for answer in answers] == [
+        (200, "not_found"),
+        (404, "not_found"),
+        (200, None),
+        (200, "forbidden"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"\x00\x01\x02\r\n\r\n", b"FOO BAR BAZ\r\n\r\n", b"GET / HTTP/1.1\r\nHost t\r\n\r\n"]
+)
+async def test_garbage_behind_a_request_does_not_answer_it(target: Target, garbage: bytes) -> None:
+    async with connected("127.0.0.1", target.running.port) as client:
+        await client.send(request("GET", "/problems/not_found") + garbage)
+        answer = await client.answer()
+        assert answer is not None
+        assert (answer.status, answer.json()["code"]) == (200, "not_found")
+        refusal = await client.answer()
+        assert refusal is None or refusal.status == 400
+        assert await client.ended() == b""
+
+
+@pytest.mark.parametrize("leave", ["close", "reset", "half_close"])
+async def test_clients_that_leave_in_the_middle_are_no_failure(target: Target, leave: str) -> None:
+    body = {"Content-Type": "application/json", "X-API-Key": KEY, "Content-Length": "1000"}
+    beginnings = [
+        b"G", b"GET /health/live HT", request("GET", "/schema/openapi.json") * 20,
+        request("POST", "/api/v1/insurance/claims/review", body) + b'{"a":',
+        request("POST", "/api/v1/insurance/claims/review", {**body, "Expect": "100-continue"}),
+    ]  # fmt: skip
+    for beginning in beginnings:
+        async with connected("127.0.0.1", target.running.port) as client:
+            await client.send(beginning)
+            getattr(client, leave)()
+            if leave == "half_close":
+                await client.ended()
+    await assert_unharmed(target)
+
+
+async def test_a_client_that_expects_to_be_asked_is_asked_or_refused(target: Target) -> None:
+    headers = {"Content-Type": "application/json", "X-API-Key": KEY, "Content-Length": "2", "Expect": "100-continue"}
+    async with connected("127.0.0.1", target.running.port) as client:
+        await client.send(request("POST", "/api/v1/insurance/claims/review", headers))
+        await client.send(b"{}")
+        answer = await client.answer()
+        assert answer is not None
+        assert (answer.status, client.interim) == (400, [100])
+    async with connected("127.0.0.1", target.running.port) as client:
+        await client.send(request("POST", "/api/v1/insurance/claims/review", {**headers, "Content-Length": "3000000"}))
+        refused = await client.answer()
+        assert refused is not None
+        assert (refused.status, client.interim) == (413, [])
