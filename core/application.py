@@ -54,12 +54,12 @@ from core.injection import Services
 from core.keys import key_ring
 from core.lifespan import freeze_collector, running_services
 from core.plugins import Plugin
+from core.redaction import know_secrets
 from core.starting import Application
 from core.telemetry.access_log import AccessLog
 from core.telemetry.entry import TelemetryMiddleware
 from core.telemetry.failures import let_speak
 from core.telemetry.logging import configure_logging
-from core.telemetry.redaction import know_secrets
 
 NAME: Final = "hexastar"
 VERSION: Final = "0.1.0"

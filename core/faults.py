@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from core.telemetry.redaction import redact_text
+from core.redaction import redact_text
 from ports.errors import PortError
 
 EX_CONFIG: Final = 78

@@ -20,7 +20,7 @@ from core.jobs.endings import wind_up
 from core.jobs.keeper import Keeper
 from core.jobs.ledger import Claim, Outcome
 from core.jobs.outbox import JobOutbox
-from core.telemetry.redaction import redact_text
+from core.redaction import redact_text
 from ports.storage import Storage
 
 NAME: Final = "jobs"

@@ -14,8 +14,8 @@ from urllib.parse import parse_qsl
 import msgspec
 from opentelemetry.trace import SpanContext
 
+from core.redaction import redact_text
 from core.telemetry.paths import shown_path
-from core.telemetry.redaction import redact_text
 from ports.secrets import REDACTED
 
 LOGGER: Final = "hexastar.access"

@@ -17,13 +17,13 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from opentelemetry.context import attach, detach
 from opentelemetry.trace import Span, set_span_in_context
 
+from core.redaction import redact_text
 from core.telemetry import confidences, names
 from core.telemetry.access_log import AccessLog
 from core.telemetry.activity import current_activity
 from core.telemetry.failures import mark_told
 from core.telemetry.metrics import Metrics
 from core.telemetry.paths import shown_path
-from core.telemetry.redaction import redact_text
 from core.telemetry.security import PROBLEM_CODE, report, security_event
 from core.telemetry.tracing import EMPTY, Tracing, continued, record_failure
 

@@ -11,8 +11,8 @@ import traceback
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from core.redaction import redact_text
 from core.telemetry.activity import current_activity
-from core.telemetry.redaction import redact_text
 from ports.errors import PortError
 from ports.secrets import REDACTED
 

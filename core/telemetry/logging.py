@@ -16,11 +16,11 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from core.redaction import redact_event, use_hash_key
 from core.telemetry import names
 from core.telemetry.access_log import AccessLog, AccessRecord
 from core.telemetry.activity import current_activity
 from core.telemetry.failures import printable, trace, was_told
-from core.telemetry.redaction import redact_event, use_hash_key
 from core.telemetry.tracing import current_ids
 from core.telemetry.writer import LineWriter
 

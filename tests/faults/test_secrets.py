@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 import httpx
 
-from core.telemetry.redaction import redact_text
+from core.redaction import redact_text
 from tests.faults.kit.cluster import Cluster
 from tests.faults.kit.processes import Program, Server, at_work, command, environment, server, worker
 from tests.peers.otlp import OtlpSink, otlp_sink

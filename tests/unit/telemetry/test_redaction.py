@@ -9,8 +9,8 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from core.telemetry import redaction
-from core.telemetry.redaction import know_secrets, redact_event, redact_text
+from core import redaction
+from core.redaction import know_secrets, redact_event, redact_text
 from ports.secrets import Secret
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjMifQ.c2lnbmF0dXJl"
