@@ -171,7 +171,7 @@ async def test_slow_clients_are_cut_off_and_nobody_waits_for_them(
         released.set()
         await asyncio.gather(*reading)
         assert [line for line in running.lines() if "Traceback" in line] == []
-    slack = 1.0
+    slack = 5.0
     figure("G36", f"{kind}: others' p99", took[int(len(took) * 0.99)], "ms", at_most=50)
     figure("G36", f"{kind}: last slow head cut", max(cut_heads), "s", at_most=patience.header + slack)
     figure("G36", f"{kind}: last slow body cut", max(cut_bodies), "s", at_most=patience.total + slack)
