@@ -27,6 +27,8 @@ class ClosingInTime(Generic[T_co]):
     def __init__(
         self, context: AbstractAsyncContextManager[T_co], what: str, *, seconds: float = CLOSE_SECONDS
     ) -> None:
+        if not isinstance(context, AbstractAsyncContextManager):
+            raise TypeError(f"{type(context).__name__} is no async context manager")
         self._context = context
         self._what = what
         self._seconds = seconds

@@ -91,6 +91,7 @@ async def test_no_acknowledged_write_is_lost_and_every_other_is_settled_by_a_ret
     assert [door.unsound for door in doors] == [[], []]
     assert settled == len(open_ones)
     assert check(history.operations, await found(dsn.reveal())).clean
+    assert [one.answer for one in history.operations if one.status is None] == []
     assert set(history.statuses()) <= {201, 503}
     figure("G12", "acknowledged writes kept over restarts", len(history.of("ok")))
     figure("G12", "unknown ones settled by a retry", settled)

@@ -63,7 +63,8 @@ class Writers:
         return await self._write(client, number, name)
 
     def _client(self) -> httpx.AsyncClient:
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
+        # An idle connection is given up well before the server closes it: a request on it would get no answer.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=1)
         return httpx.AsyncClient(base_url=self._url, timeout=self._patience, limits=limits)
 
     async def _settle(self, client: httpx.AsyncClient, names: Sequence[str]) -> None:
