@@ -201,7 +201,8 @@ def _tags(handler: HTTPRouteHandler) -> list[str]:
 
 
 def _complete(endpoint: Endpoint, answer: OpenAPIResponse) -> OpenAPIResponse:
-    headers: dict[str, OpenAPIHeader | Reference] = {**(answer.headers or {}), **request_id()}
+    # Litestar keeps a route's headers in a set: without an order of ours, each process would write another document.
+    headers: dict[str, OpenAPIHeader | Reference] = {**dict(sorted((answer.headers or {}).items())), **request_id()}
     if endpoint.is_limited:
         headers.update(RATE_LIMIT_HEADERS)
     for header in headers.values():
