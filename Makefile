@@ -58,6 +58,10 @@ check: $(VENV)/.check ## Lint, types, architecture, and migrations against the m
 faults: $(VENV)/.test ## Install and run the tests of faults at a release's counts, one after the other
 	@$(BIN)/python -m pytest tests/faults --full --numprocesses 0 $(ARGS)
 
+.PHONY: contract
+contract: $(VENV)/.test ## Ask the whole OpenAPI document as three principals; Schemathesis gets an environment of its own
+	@$(BIN)/python -m tests.conformance $(ARGS)
+
 .PHONY: bench
 bench: $(VENV)/.test ## Measure against peers, in one run; the peers get a virtual environment of their own
 	@$(BIN)/python -m tests.bench $(ARGS)
