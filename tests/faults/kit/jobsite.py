@@ -170,7 +170,7 @@ class Jobsite:
         """Assert that of `count` jobs none is lost, stuck or doubled; return how many attempts there were."""
         rows = await self.connection.fetch(EXECUTIONS)
         effects = await self.effects()
-        assert len(rows) == count
+        assert len(rows) == count, f"{len(rows)} jobs of {count}"
         assert {row["state"] for row in rows} == {"done"}
         for row in rows:
             if row["name"] == "labour.nothing":
