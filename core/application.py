@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from functools import partial
 from typing import Any, Final
 
 from litestar import Litestar, Router
@@ -27,6 +28,7 @@ from core.http.body import StrictRequest
 from core.http.cors import Cors
 from core.http.deadline import within_deadline
 from core.http.dependencies import Service, hand_out_services
+from core.http.doorkeeper import Doorkeeper, Refusal
 from core.http.guard import HttpGuard
 from core.http.headers import DOCUMENTATION_POLICY, response_headers
 from core.http.health import Health, mark_started
@@ -296,17 +298,19 @@ def _replaced(handler: HTTPRouteHandler) -> str:
 def _enter(
     inner: ASGIApp, services: Services, registry: ProblemRegistry, limiter: RateLimiter, access_log: AccessLog
 ) -> ASGIApp:
-    """Put the outer layers around the router: first what observes, then what guards."""
+    """Put the outer layers around the router: first what refuses, then what observes, then what guards."""
     config = services.config
     asked = config.http.rate_limit
     client_limit = ClientCount(limiter, asked.requests, asked.seconds) if asked else None
-    app: ASGIApp = HttpGuard(inner, config.http, registry, client_limit)
-    if config.http.cors_origins:
-        app = Cors(app, config.http.cors_origins, registry)
-    return TelemetryMiddleware(
-        app,
+    guard = HttpGuard(inner, config.http, registry, client_limit)
+    headers = response_headers(hsts=config.sends_hsts)
+    share = partial(Cors, origins=config.http.cors_origins, registry=registry) if config.http.cors_origins else None
+    observed = TelemetryMiddleware(
+        share(guard) if share else guard,
         tracing=services.tracing,
         metrics=services.metrics,
         access_log=access_log,
-        headers=response_headers(hsts=config.sends_hsts),
+        headers=headers,
     )
+    refuse = Refusal(guard.admission, registry, headers, count=services.metrics.request_refused, share=share)
+    return Doorkeeper(observed, refuse, guard.admission)

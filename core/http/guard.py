@@ -56,7 +56,7 @@ CountClient = Callable[[HTTPScope], Awaitable[None]]
 class HttpGuard:
     """ASGI application that settles who may be served, and how, before a request is routed; then calls `inner`.
 
-    That is: whether there is room, the host, the client's address, how much one client may ask, HEAD, and the pace
+    That is: the host, the client's address, how much one client may ask, HEAD, and the pace
     of bodies.
 
     Args:
@@ -81,12 +81,7 @@ class HttpGuard:
         """Serve one connection."""
         if scope["type"] != ScopeType.HTTP:
             await self._inner(scope, receive, send)
-        elif self.admission.admits(scope):
-            await self._admit(scope, receive, send)
-        else:
-            await send_problem(scope, send, self._registry, self.admission.refusal())
-
-    async def _admit(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+            return
         place = Place(self.admission, scope, receive, send)
         place.take()
         try:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.types import Scope
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client import generate_latest as render
 from prometheus_client.core import (
@@ -183,6 +184,11 @@ class Metrics:
     def idempotency(self, *, hit: bool) -> None:
         """Count a request that was answered from its key, or one whose key was in use."""
         (self._replayed if hit else self._conflicts).inc()
+
+    def request_refused(self, scope: Scope) -> None:
+        """Count a request that was sent away at the door, before anybody knew its route."""
+        method = scope.get("method", "")
+        self.requests.observe(method if method in names.METHODS else names.UNKNOWN_METHOD, "", 503, "", 0.0)
 
     def job_enqueued(self, job: str) -> None:
         """Count a job row, after its commit."""

@@ -15,6 +15,7 @@ from adapters.storage import postgres
 from core.config import HttpSettings
 from core.http.admission import admit
 from core.http.body import StrictRequest
+from core.http.doorkeeper import Doorkeeper, Refusal
 from core.http.guard import CountClient, HttpGuard
 from core.http.idempotent_steps import provide_idempotent_steps
 from core.http.methods import unite_methods
@@ -62,7 +63,8 @@ def build(
     ParameterRules(app)
     unite_methods(app)
     app.state.problems = registry
-    app.asgi_handler = HttpGuard(app.asgi_handler, http or HttpSettings(), registry, client_limit)
+    guard = HttpGuard(app.asgi_handler, http or HttpSettings(), registry, client_limit)
+    app.asgi_handler = Doorkeeper(guard, Refusal(guard.admission, registry), guard.admission)
     return app
 
 

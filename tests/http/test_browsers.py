@@ -241,8 +241,10 @@ async def test_pages_have_a_policy_of_their_own_and_the_rest_in_common(listed: R
 async def test_a_refusal_for_want_of_room_says_all_that_too(listed: RunningApplication) -> None:
     async with listed.client({"Origin": ORIGIN}) as client:
         answers = await asyncio.gather(*(client.get("/api/v1/health?verbose=true") for _ in range(20)))
+        metrics = (await client.get("/metrics")).text
     refused = [answer for answer in answers if answer.status_code == 503]
     assert refused, "one at a time is served"
+    assert f'_count{{method="GET",plugin="",route="",status="503"}} {len(refused)}.0' in metrics
     for answer in refused:
         assert {name: answer.headers.get(name) for name in API} == API
         assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN

@@ -11,7 +11,7 @@ from litestar.response import Stream
 
 from core.auth import PUBLIC
 from core.config import HttpSettings
-from core.http.guard import HttpGuard
+from core.http.doorkeeper import Doorkeeper
 from core.http.overload import Admission, Place
 
 
@@ -67,8 +67,8 @@ def app(build_app: Any, gate: Gate) -> Any:
 
 
 def in_flight(app: Any) -> int:
-    guard: HttpGuard = app.asgi_handler
-    return guard.admission.in_flight
+    outermost: Doorkeeper = app.asgi_handler
+    return outermost.admission.in_flight
 
 
 async def until(condition: Any) -> None:
