@@ -173,6 +173,8 @@ def repair_values(value: Any) -> Any:
             value |= {"lower": min(value["lower"], value["upper"]), "upper": max(value["lower"], value["upper"])}
         if isinstance(delay := value.get("delay"), dict):
             value["delay"] = dict([item for item in delay.items() if item[1] is not None][:1]) or {"fixed": 5}
+        if isinstance(value.get("document_url"), str):
+            value["document_url"] = "https://example.org/case"
         return {name: repair_values(member) for name, member in value.items()}
     if isinstance(value, list):
         return [repair_values(member) for member in value]
