@@ -13,7 +13,7 @@ from adapters.storage.pool import Pool
 from ports.errors import Unavailable
 from ports.queries import Query, T
 
-ROLLBACK_TIME: Final = 0.5
+ROLLBACK_TIME: Final = 0.25
 """Seconds that a rollback is waited for; the connection is cleaned or dropped in the background after that."""
 
 logger = logging.getLogger(__name__)
