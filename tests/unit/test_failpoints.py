@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from core import failpoints
 from core.composition import compose
 from core.failpoints import VARIABLE, Failpoint
 from core.faults import ConfigurationError

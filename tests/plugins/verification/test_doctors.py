@@ -817,7 +817,7 @@ class TestRecord:
 
 
 @pytest.mark.parametrize(("open_reads", "access"), [(True, "public"), (False, "verification:read")])
-def test_reads_are_open_only_where_the_settings_say_so(open_reads: bool, access: str) -> None:  # noqa: FBT001
+def test_reads_are_open_only_where_the_settings_say_so(open_reads: bool, access: str) -> None:
     assert str(doctor_routes(Settings(open_reads=open_reads)).opt["access"]) == access
     assert str(add_doctor.opt["access"]) == "verification:admin"
 

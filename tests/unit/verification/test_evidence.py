@@ -31,7 +31,7 @@ def clock() -> SettableClock:
 def test_the_day_is_today_or_any_until_tomorrow_or_later_where_allowed(
     clock: SettableClock,
     asked: date | None,
-    allowed: bool,  # noqa: FBT001 - from the table above
+    allowed: bool,
     day: date,
 ) -> None:
     assert resolve_as_of(clock, asked, allow_future=allowed) == day
