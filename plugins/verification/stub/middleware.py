@@ -62,8 +62,9 @@ class StubLayer:
         return answer
 
     async def _opened(self, scope: Scope) -> StubControl:
-        control = self._control = control_of(scope["litestar_app"].state.services)
+        control = control_of(scope["litestar_app"].state.services)
         await control.keeper.start()
+        self._control = control  # only now: requests that come meanwhile wait for the rules as well
         return control
 
     def documented(self, scope: Scope, status: int) -> Problem | bytes | None:

@@ -47,6 +47,8 @@ class RuleKeeper:
         self._revision = 0
         self._settings_revision = 0
         self._refreshing = asyncio.Lock()
+        self._starting = asyncio.Lock()
+        self._is_started = False
         self._wanted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -56,12 +58,16 @@ class RuleKeeper:
         return not self.book.rules and self.chaos.is_idle
 
     async def start(self) -> None:
-        """Read the rules and follow them from now on."""
-        if self._tasks:
-            return
-        for name, follow in (("verification-stub-listener", self._listen), ("verification-stub-rules", self._follow)):
-            self._tasks.append(asyncio.create_task(follow(), name=name, context=Context()))
-        await self.refresh()
+        """Read the rules and follow them from now on. Returns once they have been read, whoever began."""
+        async with self._starting:
+            if self._is_started:
+                return
+            if not self._tasks:
+                for follow in (self._listen, self._follow):
+                    name = f"verification-stub-rules{follow.__name__}"
+                    self._tasks.append(asyncio.create_task(follow(), name=name, context=Context()))
+            await self.refresh()
+            self._is_started = True
 
     async def close(self) -> None:
         """Stop following."""
@@ -69,6 +75,7 @@ class RuleKeeper:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+        self._is_started = False
 
     async def refresh(self) -> None:
         """Have the rules that are in the database now; those of before where it does not answer."""

@@ -1,6 +1,7 @@
 """Which rule answers a request. A scenario's advance and a counted use are one guarded statement each.
 
-No row affected means that another request was first, in whatever process: matching starts again, three times at most.
+No row affected by an advance means that another request was first, in whatever process: matching starts again, three
+times at most. No row affected by a use means that the rule's uses are up: the next rule has its turn.
 """
 
 import enum
@@ -10,6 +11,7 @@ from typing import Final
 
 from core.clock import new_id
 from core.http.problems import Problem
+from core.unit_of_work import UnitOfWork
 from plugins.verification.stub.problems import SCENARIO_CONTENDED
 from plugins.verification.stub.queries import scenarios
 from plugins.verification.stub.queries import stub_rules as rules
@@ -17,6 +19,7 @@ from plugins.verification.stub.rules.compiled import CompiledRule
 from plugins.verification.stub.rules.definition import INITIAL_STATE, MAX_KEY, ScenarioStep
 from plugins.verification.stub.rules.request import StubRequest
 from plugins.verification.stub.service.control import StubControl
+from ports.storage import Storage
 
 ATTEMPTS: Final = 4
 """The first, and three after another request was first."""
@@ -123,12 +126,11 @@ class _Attempt:
         if advance is not None and self._states[advance.instance] is None:
             await self._begin(advance.instance)
         if rule.times is None:
-            is_taken = advance is None or await self._advance(advance)
-        elif advance is None:
-            is_taken = await self._count(rule)
-        else:
-            is_taken = await self._advance_and_count(rule, advance)
-        return _Outcome.TAKEN if is_taken else _Outcome.LOST
+            is_taken = advance is None or await self._advance(self._control.storage, advance)
+            return _Outcome.TAKEN if is_taken else _Outcome.LOST
+        if advance is None:
+            return _Outcome.TAKEN if await self._count(self._control.storage, rule) else _Outcome.PASSED
+        return await self._count_and_advance(rule, advance)
 
     async def _begin(self, instance: Instance) -> None:
         name, key = instance
@@ -137,32 +139,26 @@ class _Attempt:
             scenarios.BEGIN, id=new_id(), name=name, key=key, state=INITIAL_STATE, most=most
         )
 
-    async def _advance(self, advance: _Advance) -> bool:
+    async def _advance(self, source: Storage | UnitOfWork, advance: _Advance) -> bool:
         (name, key), required, new = advance.instance, advance.required, advance.new
-        affected = await self._control.storage.fetch_one(
-            scenarios.ADVANCE, name=name, key=key, required=required, new=new
-        )
+        affected = await source.fetch_one(scenarios.ADVANCE, name=name, key=key, required=required, new=new)
         return affected is not None
 
-    async def _count(self, rule: CompiledRule) -> bool:
-        used = await self._control.storage.execute(rules.USE, rule_id=rule.id, known_revision=rule.revision)
+    async def _count(self, source: Storage | UnitOfWork, rule: CompiledRule) -> bool:
+        used = await source.execute(rules.USE, rule_id=rule.id, known_revision=rule.revision)
         if not used:
             self._control.keeper.exhausted.add((rule.id, rule.revision))
         return bool(used)
 
-    async def _advance_and_count(self, rule: CompiledRule, advance: _Advance) -> bool:
+    async def _count_and_advance(self, rule: CompiledRule, advance: _Advance) -> _Outcome:
         """Do both or neither."""
-        (name, key), required, new = advance.instance, advance.required, advance.new
         unit = self._control.units()
         try:
-            used = await unit.execute(rules.USE, rule_id=rule.id, known_revision=rule.revision)
-            if not used:
-                self._control.keeper.exhausted.add((rule.id, rule.revision))
-                return False
-            advanced = await unit.fetch_one(scenarios.ADVANCE, name=name, key=key, required=required, new=new)
-            if advanced is None:
-                return False
+            if not await self._count(unit, rule):
+                return _Outcome.PASSED
+            if not await self._advance(unit, advance):
+                return _Outcome.LOST
             await unit.commit()
         finally:
             await unit.rollback()
-        return True
+        return _Outcome.TAKEN

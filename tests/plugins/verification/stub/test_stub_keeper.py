@@ -1,5 +1,6 @@
 """How a process learns of rules that others changed: by notification, and by a look where none came."""
 
+import asyncio
 from contextlib import asynccontextmanager
 
 from plugins.verification.stub.service.keeper import RuleKeeper
@@ -100,6 +101,20 @@ async def test_while_the_database_is_away_rules_stay_and_are_followed_again_afte
         assert names(keeper) == ["before"]
         away.away = False
         await until(lambda: _are(keeper, ["meanwhile", "before"]))
+
+
+async def test_whoever_comes_while_the_rules_are_first_read_waits_for_them(admin_client, storage):
+    await save(admin_client, rule("there"))
+    keeper = RuleKeeper(storage, NEVER)
+
+    async def seen():
+        await keeper.start()
+        return names(keeper)
+
+    try:
+        assert await asyncio.gather(*(seen() for _ in range(20))) == [["there"]] * 20
+    finally:
+        await keeper.close()
 
 
 async def test_an_application_starts_without_its_rules_where_the_database_is_away(admin_client, storage):

@@ -75,6 +75,17 @@ async def test_what_one_process_took_the_others_work_by_and_itself_at_once(clien
     await until(lambda: _is(one, None))
 
 
+async def test_the_first_requests_of_a_process_find_the_rules(clients, own_database, tmp_path):
+    await save(clients[0], rule("there before"))
+    environ = environment(own_database[0], "verification", ADMIN_KEY=ADMIN_KEY)
+    limits = httpx.Limits(max_connections=30)
+    async with (
+        server(tmp_path, environ, name="late") as late,
+        httpx.AsyncClient(base_url=late.url, limits=limits, timeout=30) as client,
+    ):
+        assert await asyncio.gather(*(by(client) for _ in range(30))) == ["there before"] * 30
+
+
 async def test_a_process_that_does_not_hear_looks_and_hears_again(clients, own_database):
     """Its listening connection is cut, then it takes a while to be back: rules stay, and changes are seen."""
     one, other = clients

@@ -6,6 +6,7 @@ import pytest
 
 from core.testing.application import running_application
 from core.testing.migrated import environ_for_tests
+from plugins.verification.stub.service.control import control_of
 from tests.plugins.verification.stub.stubs import LICENSE, STUB, by, rule, save
 
 SCENARIOS = f"{STUB}/scenarios"
@@ -79,6 +80,16 @@ async def test_parallel_requests_use_a_rule_up_exactly(admin_client, client):
     await save(admin_client, rule("ten", times=10))
     told = await asyncio.gather(*(by(client) for _ in range(50)))
     assert sorted(told) == ["else"] * 40 + ["ten"] * 10
+
+
+async def test_rules_that_others_have_used_up_are_passed_over_however_many(admin_client, application, client):
+    """As in a process that starts late: it learns of each such rule as it comes to it."""
+    await save(admin_client, rule("else", priority=900))
+    for number in range(6):
+        await save(admin_client, rule(f"once {number}", times=1))
+    assert [await by(client) for _ in range(7)] == [*(f"once {number}" for number in range(5, -1, -1)), "else"]
+    control_of(application.services).keeper.exhausted.clear()
+    assert await by(client) == "else"
 
 
 async def test_a_use_and_an_advance_are_both_done_or_neither(admin_client, client):
