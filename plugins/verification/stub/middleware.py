@@ -22,13 +22,13 @@ from core.telemetry.entry import CLIENT_CLOSED
 from plugins.verification.stub.documented import RETRYABLE, Documented
 from plugins.verification.stub.incoming import header_values, query_values, stub_request
 from plugins.verification.stub.intake import Intake
-from plugins.verification.stub.problems import INVALID_STUB_CONTROL, STUB_FAULTS
+from plugins.verification.stub.problems import INVALID_STUB_CONTROL, STUB_FAULTS, STUB_RULES_TOO_LABORIOUS
 from plugins.verification.stub.rules import controls as control_headers
 from plugins.verification.stub.rules.compiled import RULE_HEADER, CompiledRule, RawHeaders
 from plugins.verification.stub.rules.controls import Controls, InvalidControlError, read_controls
 from plugins.verification.stub.rules.entry import MAX_BODY, JournalEntry
 from plugins.verification.stub.rules.faults import MAX_WAIT, FaultName
-from plugins.verification.stub.rules.request import StubRequest
+from plugins.verification.stub.rules.request import StubRequest, TooLaboriousError
 from plugins.verification.stub.rules.templates import Moment
 from plugins.verification.stub.service.control import StubControl, control_of
 from plugins.verification.stub.service.matching import match, plain_match
@@ -109,6 +109,8 @@ class _Exchange:
             await self._answer(app, intake)
         except Problem as refusal:
             await self._refuse(refusal)
+        except TooLaboriousError:
+            await self._refuse(Problem(STUB_RULES_TOO_LABORIOUS))
         except Exception:
             self._status = HTTPStatus.INTERNAL_SERVER_ERROR  # or what the core makes of it, after this layer
             raise

@@ -60,13 +60,22 @@ UNKNOWN_STUB_STATE: Final = ProblemType(
     "`errors` lists the states that its rules name.",
 )
 
-OVERLAY_PROBLEMS: Final = (INVALID_STUB_CONTROL, SCENARIO_CONTENDED, *STUB_FAULTS)
+STUB_RULES_TOO_LABORIOUS: Final = ProblemType(
+    "stub_rules_too_laborious",
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    "Comparing this request with the rules takes too long",
+    "Rules whose expressions and JSONPath queries look through long texts or bodies hold up everybody. Name the place "
+    "in the body rather than search it, repeat less in expressions, or have fewer such rules for one path.",
+)
+
+OVERLAY_PROBLEMS: Final = (INVALID_STUB_CONTROL, SCENARIO_CONTENDED, STUB_RULES_TOO_LABORIOUS, *STUB_FAULTS)
 """What any request of the three groups may be answered with where the control plane is on."""
 
 STUB_PROBLEMS: Final = (
     INVALID_STUB_CONTROL,
     STUB_FAULT,
     SCENARIO_CONTENDED,
+    STUB_RULES_TOO_LABORIOUS,
     INVALID_STUB_RULE,
     STUB_RULES_FULL,
     STUB_RULE_NOT_FOUND,

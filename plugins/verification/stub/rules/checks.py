@@ -1,13 +1,14 @@
 """Single comparisons of a request, each with what it says where it does not hold."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Annotated, Any, Final, Protocol
 
 import msgspec
 
-from plugins.verification.stub.rules.request import NOT_JSON, StubRequest
+from plugins.verification.stub.rules.patterns import FullMatch, JsonQuery
+from plugins.verification.stub.rules.request import StubRequest
 
 SHOWN: Final = 200
 """How many characters of a value a difference repeats."""
@@ -82,13 +83,13 @@ class PathPattern:
 
     __slots__ = ("_matches", "_pattern")
 
-    def __init__(self, pattern: str, matches: Callable[[str], bool]) -> None:
+    def __init__(self, pattern: str, matches: FullMatch) -> None:
         self._pattern = pattern
         self._matches = matches
 
     def holds(self, request: StubRequest) -> bool:
         """Tell whether the request is as wanted."""
-        return self._matches(request.path)
+        return request.matches(self._matches, request.path)
 
     def difference(self, request: StubRequest) -> Difference:
         """Return how it differs."""
@@ -143,6 +144,26 @@ class Header:
         return () if value is None else (value,)
 
 
+class Matching:
+    """One of the texts at a place matches an expression."""
+
+    __slots__ = ("_expression", "_pattern", "_place")
+
+    def __init__(self, place: Place, pattern: str, expression: FullMatch) -> None:
+        self._place = place
+        self._pattern = pattern
+        self._expression = expression
+
+    def holds(self, request: StubRequest) -> bool:
+        """Tell whether the request is as wanted."""
+        return any(request.matches(self._expression, text) for text in self._place.texts(request))
+
+    def difference(self, request: StubRequest) -> Difference:
+        """Return how it differs."""
+        wanted = shown(f"matches {self._pattern}")
+        return Difference(self._place.field, wanted, _listed(self._place.texts(request)), _PART)
+
+
 class Text:
     """One of the texts at a place is as wanted."""
 
@@ -189,10 +210,10 @@ class Body:
     def __init__(
         self,
         path: str,
-        select: Callable[[Any], Iterator[Any]],
+        select: JsonQuery,
         equals: Any,
         pattern: str | None,
-        matches: Callable[[str], bool] | None,
+        matches: FullMatch | None,
     ) -> None:
         self._path = path
         self._select = select
@@ -202,24 +223,20 @@ class Body:
 
     def holds(self, request: StubRequest) -> bool:
         """Tell whether the request is as wanted."""
-        return any(map(self._fits, self._values(request)))
+        return any(self._fits(value, request) for value in request.values(self._select))
 
     def difference(self, request: StubRequest) -> Difference:
         """Return how it differs."""
-        actual = [_written(value) for value in islice(self._values(request), _LISTED)]
+        actual = [_written(value) for value in islice(request.values(self._select), _LISTED)]
         wanted = f"matches {self._pattern}" if self._pattern is not None else f"equals {_written(self._equals)}"
         return Difference(f"body {self._path}", shown(wanted), _listed(actual), _PART)
 
-    def _values(self, request: StubRequest) -> Iterator[Any]:
-        document = request.document()
-        return iter(()) if document is NOT_JSON else self._select(document)
-
-    def _fits(self, value: Any) -> bool:
+    def _fits(self, value: Any, request: StubRequest) -> bool:
         if self._matches is None:
             return same(value, self._equals)
         if isinstance(value, str):
-            return self._matches(value)
-        return isinstance(value, bool | int | float) and self._matches(_written(value))
+            return request.matches(self._matches, value)
+        return isinstance(value, bool | int | float) and request.matches(self._matches, _written(value))
 
 
 def same(left: Any, right: Any) -> bool:

@@ -10,7 +10,7 @@ import msgspec
 
 from plugins.verification.stub.rules import criteria, templates
 from plugins.verification.stub.rules.definition import MAX_RULE_BYTES, RuleDefinition, StubAnswer
-from plugins.verification.stub.rules.patterns import full_match
+from plugins.verification.stub.rules.patterns import FullMatch
 from plugins.verification.stub.rules.templates import InvalidTemplateError, JsonTemplate, Moment, TextTemplate
 
 RULE_HEADER: Final = b"x-stub-rule"
@@ -61,7 +61,7 @@ class CompiledRule:
         self.status = answer.status
         self.is_plain = self.scenario is None and self.times is None and self.expires_at is None
         pattern = definition.match.path_regex
-        self._path_matches = None if pattern is None else full_match(pattern)
+        self._path_matches = None if pattern is None else FullMatch(pattern)
         self._template = _template(answer)
         self._body = b"" if self._template is not None else _body(answer)
         self._headers = _headers(answer)

@@ -18,9 +18,9 @@ from plugins.verification.stub.rules.checks import Check, Difference
 from plugins.verification.stub.rules.patterns import (
     MAX_PATTERN,
     MAX_QUERY,
+    FullMatch,
     InvalidPatternError,
-    full_match,
-    json_query,
+    JsonQuery,
 )
 from plugins.verification.stub.rules.request import StubRequest
 
@@ -109,11 +109,11 @@ class Matcher:
         self._checks = compiled
 
     def matches(self, request: StubRequest) -> bool:
-        """Tell whether every criterion holds; the cheap ones are looked at first."""
+        """Tell whether every criterion holds; the cheap ones are looked at first. Raises TooLaboriousError."""
         return all(check.holds(request) for check in self._checks)
 
     def differences(self, request: StubRequest) -> list[Difference]:
-        """Return what keeps the request from matching; empty exactly where it matches."""
+        """Return what keeps the request from matching; empty exactly where it matches. Raises TooLaboriousError."""
         return [check.difference(request) for check in self._checks if not check.holds(request)]
 
 
@@ -153,7 +153,7 @@ def _checks(criteria: Criteria, faults: list[CriteriaFault]) -> Iterator[Check |
 
 def _path_pattern(pattern: str, faults: list[CriteriaFault]) -> Check | None:
     try:
-        return checks.PathPattern(pattern, full_match(pattern))
+        return checks.PathPattern(pattern, FullMatch(pattern))
     except InvalidPatternError as error:
         faults.append(CriteriaFault("/path_regex", str(error)))
         return None
@@ -177,6 +177,8 @@ def _text(pointer: str, place: checks.Place, criterion: TextCriterion, faults: l
         return checks.Presence(place, absent=criterion.absent)
     [(operation, value)] = given.items()
     try:
+        if operation == "matches":
+            return checks.Matching(place, value, FullMatch(value))
         return checks.Text(place, f"{operation} {value}", _TESTS[operation](value))
     except InvalidPatternError as error:
         faults.append(CriteriaFault(f"{pointer}/{operation}", str(error)))
@@ -192,11 +194,11 @@ def _body(pointer: str, wanted: BodyCriterion, faults: list[CriteriaFault]) -> C
         found.append(CriteriaFault(f"{pointer}/equals", f"The value has more than {MAX_VALUE_BYTES} bytes of JSON."))
     select = pattern = None
     try:
-        select = json_query(wanted.jsonpath)
+        select = JsonQuery(wanted.jsonpath)
     except InvalidPatternError as error:
         found.append(CriteriaFault(f"{pointer}/jsonpath", str(error)))
     try:
-        pattern = full_match(wanted.matches) if wanted.matches is not None else None
+        pattern = FullMatch(wanted.matches) if wanted.matches is not None else None
     except InvalidPatternError as error:
         found.append(CriteriaFault(f"{pointer}/matches", str(error)))
     faults += found
@@ -208,7 +210,6 @@ def _body(pointer: str, wanted: BodyCriterion, faults: list[CriteriaFault]) -> C
 _TESTS: Final[Mapping[str, Callable[[str], Callable[[str], bool]]]] = {
     "equals": lambda wanted: wanted.__eq__,
     "contains": lambda wanted: lambda text: wanted in text,
-    "matches": full_match,
 }
 
 

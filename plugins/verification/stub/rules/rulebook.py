@@ -12,8 +12,8 @@ from typing import Any, Final
 import msgspec
 
 from plugins.verification.stub.rules.compiled import CompiledRule
-from plugins.verification.stub.rules.patterns import json_query
-from plugins.verification.stub.rules.request import NOT_JSON, StubRequest
+from plugins.verification.stub.rules.patterns import JsonQuery
+from plugins.verification.stub.rules.request import StubRequest
 
 MAX_PLACES: Final = 1_000
 """How many methods and paths are remembered at once."""
@@ -29,7 +29,7 @@ class Rulebook:
         self._shelves: dict[tuple[str, str], _Shelf | None] = {}
 
     def matching(self, request: StubRequest) -> Iterator[CompiledRule]:
-        """Yield the rules whose criteria hold for `request`, in their order."""
+        """Yield the rules whose criteria hold for `request`, in their order. Raises TooLaboriousError."""
         shelf = self._shelf(request.method, request.path)
         if shelf is not None:
             for rule in shelf.candidates(request):
@@ -63,7 +63,7 @@ class _Shelf:
         self._by_body: dict[str, dict[Any, list[CompiledRule]]] = {}
         for rule in rules:
             self._file(rule)
-        self._queries = {query: json_query(query) for query in self._by_body}
+        self._queries = {query: JsonQuery(query) for query in self._by_body}
 
     def _file(self, rule: CompiledRule) -> None:
         match = rule.definition.match
@@ -93,11 +93,10 @@ class _Shelf:
                 yield place, value
         for name, place in self._by_header.items():
             yield place, request.headers.get(name)
-        if self._by_body and (document := request.document()) is not NOT_JSON:
-            for query, place in self._by_body.items():
-                scalars = (value for value in self._queries[query](document) if not isinstance(value, dict | list))
-                for value in set(map(_comparable, scalars)):
-                    yield place, value
+        for query, place in self._by_body.items():
+            named = request.values(self._queries[query])
+            for value in {_comparable(value) for value in named if not isinstance(value, dict | list)}:
+                yield place, value
 
 
 def _comparable(value: Any) -> Any:

@@ -17,8 +17,8 @@ from uuid import UUID
 
 import msgspec
 
-from plugins.verification.stub.rules.patterns import InvalidPatternError, json_query
-from plugins.verification.stub.rules.request import NOT_JSON, StubRequest
+from plugins.verification.stub.rules.patterns import InvalidPatternError, JsonQuery
+from plugins.verification.stub.rules.request import StubRequest
 
 MAX_VALUE: Final = 8_192
 MAX_EXPRESSIONS: Final = 64
@@ -147,13 +147,12 @@ def _header(name: str) -> Expression:
 
 def _body(query: str) -> Expression:
     try:
-        select = json_query(query)
+        wanted = JsonQuery(query)
     except InvalidPatternError as error:
         raise InvalidTemplateError(str(error)) from None
 
     def value(moment: Moment) -> Any:
-        document = moment.request.document()
-        return None if document is NOT_JSON else next(select(document), None)
+        return next(moment.request.values(wanted), None)
 
     return value
 

@@ -5,8 +5,8 @@ Rows are streamed, so that memory stays bounded, and the event loop is given bac
 
 import asyncio
 import heapq
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from time import monotonic
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from plugins.verification.stub.journal_problems import INVALID_CRITERIA, SEARCH_
 from plugins.verification.stub.queries.journal import JournalFilters, JournalRow, newest, page, total
 from plugins.verification.stub.rules.criteria import Criteria, InvalidCriteriaError, Matcher, TextCriterion, distance
 from plugins.verification.stub.rules.criteria import compile as compile_criteria
-from plugins.verification.stub.rules.request import StubRequest
+from plugins.verification.stub.rules.request import StubRequest, TooLaboriousError
 from plugins.verification.stub.schemas.journal import NearMiss
 from ports.storage import Storage
 
@@ -84,7 +84,8 @@ class Search:
         best: list[tuple[int, int, JournalRow]] = []  # a heap whose first is the farthest
         async with aclosing(self._paced(JournalFilters())) as rows:
             async for row in rows:
-                away = distance(self._matcher.differences(request_of(row)))
+                with _bounded():
+                    away = distance(self._matcher.differences(request_of(row)))
                 if away and len(best) < NEAREST:
                     heapq.heappush(best, (-away, row.seq, row))
                 elif away and -away > best[0][0]:
@@ -100,7 +101,9 @@ class Search:
     async def _matching(self, filters: JournalFilters) -> AsyncGenerator[JournalRow, None]:
         async with aclosing(self._paced(filters)) as rows:
             async for row in rows:
-                if self._matcher.matches(request_of(row)):
+                with _bounded():
+                    is_wanted = self._matcher.matches(request_of(row))
+                if is_wanted:
                     yield row
 
     async def _paced(self, filters: JournalFilters) -> AsyncGenerator[JournalRow, None]:
@@ -121,6 +124,15 @@ class Search:
                 if now - turn > SLICE_SECONDS:
                     await asyncio.sleep(0)
                     turn = monotonic()
+
+
+@contextmanager
+def _bounded() -> Iterator[None]:
+    """Refuse a question that one entry alone makes too much work. Raises Problem 422 `search_too_broad`."""
+    try:
+        yield
+    except TooLaboriousError:
+        raise Problem(SEARCH_TOO_BROAD) from None
 
 
 def request_of(row: JournalRow) -> StubRequest:

@@ -275,3 +275,18 @@ JSON = {"Content-Type": "application/json"}
 async def names(client):
     """Return the names of the rules, the oldest first."""
     return [each["name"] for each in (await client.get(f"{RULES}/export")).json()["rules"]]
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        [{"match": {"method": "POST", "body": [{"jsonpath": f"$..z{number}", "equals": 1}]}} for number in range(16)],
+        [{"match": {"method": "POST"}, "response": {"template": True, "json": ["{{request.body.$..z}}"] * 64}}],
+    ],
+)
+async def test_rules_that_would_hold_up_everybody_with_a_request_refuse_it(admin_client, bomb):
+    await admin_client.post(f"{RULES}/import", json={"rules": [{"name": "a bomb", **parts} for parts in bomb]})
+    body = {"claim_reference": ["x" * 1_000] * 200}
+    refused = await admin_client.post("/api/v1/insurance/claims/review", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (422, "stub_rules_too_laborious")
+    assert (await admin_client.post("/api/v1/insurance/claims/review", json={})).status_code != 422

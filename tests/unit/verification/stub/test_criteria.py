@@ -16,7 +16,8 @@ from plugins.verification.stub.rules.criteria import (
     TextCriterion,
     distance,
 )
-from plugins.verification.stub.rules.request import StubRequest
+from plugins.verification.stub.rules.patterns import MAX_MATCHED
+from plugins.verification.stub.rules.request import StubRequest, TooLaboriousError
 
 compiled = criteria_module.compile
 
@@ -232,11 +233,42 @@ def test_the_slowest_expression_and_the_slowest_query_stay_bounded(figure):
     hard = compiled(
         Criteria(path_regex="(a|a?)+" * 60 + "b", body=[BodyCriterion(jsonpath="$..[?@[?@[?@]]]", equals=0)])
     )
-    asked = request(path="/" + "a" * 65_000, body=b"[" + b"[[[]]]," * 9_000 + b"[]]")
+    asked = request(path="/" + "a" * 8_000, body=b"[" + b"[[[]]]," * 9_000 + b"[]]")
     began = time.process_time()
     assert not hard.matches(asked)
     assert len(hard.differences(asked)) == 2
     figure("stub", "slowest criteria on a 64 KiB request", time.process_time() - began, "s", at_most=2)
+
+
+WALK = "(x|y)*x(x|y){400}z"
+"""An expression that keeps four hundred places in mind at once."""
+
+BOMBS = [
+    Criteria(query={str(number): TextCriterion(matches=WALK) for number in range(32)}),
+    Criteria(body=[BodyCriterion(jsonpath="$.texts[*]", matches=WALK)]),
+    Criteria(body=[BodyCriterion(jsonpath=f"$..z{number}", equals=1) for number in range(16)]),
+    Criteria(body=[BodyCriterion(jsonpath="$..[?@[?@[?@[?@[?@==1]]]]]", equals=1)] * 4),
+]
+
+
+@pytest.mark.parametrize("criteria", BOMBS)
+def test_what_would_hold_up_everybody_is_given_up(criteria, figure):
+    texts = ["xy" * 4_000] * 64
+    asked = request(query=dict.fromkeys(map(str, range(32)), texts), body=json.dumps({"texts": texts}).encode())
+    began = time.process_time()
+    with pytest.raises(TooLaboriousError):
+        list(map(compiled(criteria).differences, [asked] * 100))
+    figure("stub", "until comparing is given up", time.process_time() - began, "s", at_most=2)
+
+
+def test_no_expression_matches_a_longer_text_or_is_larger_than_allowed():
+    matcher = compiled(Criteria(query={"a": TextCriterion(matches="a*")}))
+    assert matcher.matches(request(query={"a": ["a" * MAX_MATCHED]}))
+    assert not matcher.matches(request(query={"a": ["a" * (MAX_MATCHED + 1)]}))
+    assert fault_pointers(Criteria(path_regex="\\pL{50}", query={"a": TextCriterion(matches="(a{20}){500}")})) == [
+        "/path_regex",
+        "/query/a/matches",
+    ]
 
 
 def test_a_nearer_request_has_the_smaller_distance():
