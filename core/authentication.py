@@ -17,6 +17,7 @@ from core.telemetry.failures import silence
 CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="hexastar", ApiKey realm="hexastar"'}
 
 _ACCEPTED: Final = ("session",)
+_CREDENTIAL_HEADERS: Final = frozenset({b"x-api-key", b"authorization"})
 
 
 class AuthenticationMiddleware(ASGIMiddleware):
@@ -95,25 +96,38 @@ def admin_key_authenticator(key: str) -> Authenticator:
 
 
 def _credential(scope: Scope) -> tuple[str, str] | None:
-    """Return kind and value of the strongest credential that the request shows.
+    """Return kind and value of the credential that the request shows.
 
-    A header counts anywhere; of the cookies those kinds that the route accepts (`cookies=("console", "session")`, in
+    A header counts anywhere, and there is one at most: which of two is meant would depend on their order. Of the cookies those kinds that the route accepts (`cookies=("console", "session")`, in
     the order of preference; by default users' sessions), so that the console's never speaks for its owner elsewhere.
+
+    Raises:
+        Problem: 401 for several headers with a credential.
     """
     cookie = b""
+    found: tuple[str, str] | None = None
     for name, value in scope["headers"]:
-        if name == b"x-api-key":
-            return "api_key", value.decode("latin-1")
-        if name == b"authorization":
-            scheme, _, token = value.decode("latin-1").partition(" ")
-            return scheme.lower(), token.strip()
         if name == b"cookie":
             cookie = value
+        elif name in _CREDENTIAL_HEADERS:
+            if found is not None:
+                raise Problem(AUTHENTICATION_REQUIRED, "Show one credential, not several.", headers=CHALLENGE)
+            found = _read(name, value.decode("latin-1"))
+    if found is not None:
+        return found
     if not cookie:
         return None
     shown = dict(_cookies(cookie.decode("latin-1")))
     accepted: tuple[str, ...] = scope["route_handler"].opt.get("cookies", _ACCEPTED)
     return next(((kind, shown[kind]) for kind in accepted if kind in shown), None)
+
+
+def _read(header: bytes, value: str) -> tuple[str, str]:
+    """Return kind and value of the credential in a header."""
+    if header == b"x-api-key":
+        return "api_key", value
+    scheme, _, token = value.partition(" ")
+    return scheme.lower(), token.strip()
 
 
 def _cookies(header: str) -> Iterator[tuple[str, str]]:

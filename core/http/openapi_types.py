@@ -19,7 +19,7 @@ from msgspec.inspect import DateTimeType, DictType, Field, LiteralType, StructTy
 
 from core.http.values import Refinement
 
-_DECIMAL: Final = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+_DECIMAL: Final = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
 _PLACE: Final = "#/components/schemas/"
 _NOTE: Final = "$note"
 _PYTHON_END: Final = re.compile(r"\$\(\?!\\n\)|\(\?!\[\\s\\S\]\)$")

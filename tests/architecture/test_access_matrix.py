@@ -163,6 +163,21 @@ async def test_is_enforced(closed, name, who):
         assert answer.status_code not in {401, 403}
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("X-API-Key", "nobody's"), *USER.items()],
+        [*USER.items(), ("X-API-Key", "nobody's")],
+        [*USER.items(), *OTHER.items()],
+        [*USER.items(), *USER.items()],
+    ],
+)
+async def test_of_several_credentials_none_is_believed(closed, headers):
+    async with closed.client() as client:
+        answer = await client.get("/api/v1", headers=headers)
+    assert (answer.status_code, answer.json()["detail"]) == (401, "Show one credential, not several.")
+
+
 async def test_a_credential_that_is_nobodys_is_refused_even_where_everybody_may(closed):
     async with closed.client({"X-API-Key": "wrong"}) as client:
         answer = await client.get("/health/live")

@@ -75,7 +75,7 @@ def document(server: Server) -> dict[str, Any]:
 
 def errors(server: Server) -> list[str]:
     """Return what the server has logged as an error."""
-    lines = [line for line in server.output().splitlines() if line.startswith("{")]
+    lines = [line for line in server.output().split("\n") if line.startswith("{")]
     return [line for line in lines if json.loads(line)["level"] in ("error", "critical")] + [
-        line for line in server.output().splitlines() if line.startswith("Traceback")
+        line for line in server.output().split("\n") if line.startswith("Traceback")
     ]

@@ -25,7 +25,7 @@ class Principal(msgspec.Struct, frozen=True):
         return any(set(scopes) <= self.scopes and self.header for demand in demands for scopes in demand.values())
 
 
-READER: Final = "reader:verification:read,verification:write"
+READER: Final = "demo-hospital:verification:read,verification:write"
 PRINCIPALS: Final = (
     Principal("admin", f"X-API-Key: {ADMIN_KEY}", None),
     Principal("user", f"Authorization: Bearer {READER}", frozenset({"verification:read", "verification:write"})),
