@@ -98,8 +98,9 @@ def admin_key_authenticator(key: str) -> Authenticator:
 def _credential(scope: Scope) -> tuple[str, str] | None:
     """Return kind and value of the credential that the request shows.
 
-    A header counts anywhere, and there is one at most: which of two is meant would depend on their order. Of the cookies those kinds that the route accepts (`cookies=("console", "session")`, in
-    the order of preference; by default users' sessions), so that the console's never speaks for its owner elsewhere.
+    A header counts anywhere, and there is one at most: which of two is meant would depend on their order. Of the
+    cookies those kinds count that the route accepts (`cookies=("console", "session")`, in the order of preference; by
+    default users' sessions), so that the console's never speaks for its owner elsewhere.
 
     Raises:
         Problem: 401 for several headers with a credential.
