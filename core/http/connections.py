@@ -1,8 +1,9 @@
 """Connections under uvicorn: how long a client may take, how much it may send unheard, and how many clients there are.
 
 uvicorn waits for ever for the rest of a head, for a client that does not read, and for the body of a request that
-has been answered; it keeps heads of any size in memory, and takes connections until there are no file descriptors
-left [measured, 0.54]. Its own refusals are plain text; here they are problem documents.
+has been answered; it keeps heads and trailers of any size and requests of any number in memory, and takes connections
+until there are no file descriptors left [measured, 0.54]. It takes trailers, which come after the body and which
+proxies need not look at, for headers. Its own refusals are plain text; here they are problem documents.
 """
 
 import asyncio
@@ -18,10 +19,20 @@ from core.http.head_limits import MAX_HEAD, MAX_HEADERS
 from core.http.headers import response_headers
 from core.http.problem_handlers import render
 from core.http.problem_types import BAD_REQUEST, HEAD_TOO_LARGE, OVERLOADED
-from core.http.problems import PROBLEM_MEDIA_TYPE, Problem, ProblemRegistry
+from core.http.problems import PROBLEM_MEDIA_TYPE, TRACE_ID, Problem, ProblemRegistry
+from core.telemetry.tracing import unobserved_trace
 
 SMALL_BODY: Final = 64 * 1024
 """Bytes of a body that is taken to its end, so that its connection can be kept, when it has been answered early."""
+
+MAX_FRAMING: Final = 16 * 1024
+"""Bytes of a chunked body that are not the body: what chunks say about themselves beyond the need, and trailers."""
+
+FRAMING_OF_A_CHUNK: Final = 16
+"""Bytes of framing that a chunk, or a part of one that is read at once, is allowed; and as many as it is long."""
+
+MAX_PIPELINED: Final = 16
+"""Requests on one connection that wait for their turn; all that is read at once is parsed, 256 KB of them."""
 
 _HEADERS: Final = (*response_headers(hsts=False), (b"connection", b"close"))
 
@@ -62,6 +73,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._head_size = 0
         self._fed = 0
+        self._framing = 0
         self._broken_by = BAD_REQUEST
         self._would_keep_alive = False
         self.url = b""
@@ -91,9 +103,13 @@ class GuardedProtocol(HttpToolsProtocol):
         self._fed = len(data)
         if self._in_head:
             self._head_size += self._fed
+        else:
+            self._framing += self._fed
         super().data_received(data)
         if self._in_head and self._head_size > MAX_HEAD:
             self._broken_by = HEAD_TOO_LARGE
+            self.send_400_response("")
+        elif not self._in_head and self._framing > MAX_FRAMING:
             self.send_400_response("")
         elif self._awaits_head():
             self._watch_reading()
@@ -104,10 +120,23 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._head_size = self._fed
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; a trailer is none."""
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body, which pays for its framing."""
+        self._framing = max(0, self._framing - 2 * len(body) - FRAMING_OF_A_CHUNK)
+        super().on_body(body)
+
     def on_headers_complete(self) -> None:
-        """Serve the request, where its head is of a sensible size."""
+        """Serve the request, where its head is of a sensible size and not too many wait before it."""
         self._in_head = False
+        self._framing = 0
         self._stop_reading_watch()
+        if len(self.pipeline) >= MAX_PIPELINED:
+            raise ValueError("too many requests wait for their turn")
         if len(self.headers) > MAX_HEADERS or (self._head_size > MAX_HEAD and self._size_of_head() > MAX_HEAD):
             self._broken_by = HEAD_TOO_LARGE
             raise ValueError("the head is too large")
@@ -176,13 +205,16 @@ class GuardedProtocol(HttpToolsProtocol):
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
     def _refuse(self, problem: Problem) -> None:
-        scope = {"path": self.url[:1024].decode("ascii", "replace"), "state": {"request_id": uuid.uuid4().hex}}
+        request_id = uuid.uuid4().hex
+        state = {"request_id": request_id, TRACE_ID: unobserved_trace(self.headers or ())}
+        scope = {"path": self.url[:1024].decode("ascii", "replace"), "state": state}
         rendered = render(cast("HTTPScope", scope), self._registry, problem)
         headers = [
             *self.server_state.default_headers,
             (b"content-type", PROBLEM_MEDIA_TYPE.encode()),
             (b"content-length", str(len(rendered.body)).encode()),
             *((name.lower().encode(), value.encode()) for name, value in rendered.headers.items()),
+            (b"x-request-id", request_id.encode()),
             *_HEADERS,
         ]
         lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)

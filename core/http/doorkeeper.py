@@ -14,7 +14,8 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from core.http.headers import RawHeaders
 from core.http.overload import Admission
 from core.http.problem_handlers import send_problem
-from core.http.problems import ProblemRegistry
+from core.http.problems import TRACE_ID, ProblemRegistry
+from core.telemetry.tracing import unobserved_trace
 
 REQUEST_ID: Final = "request_id"
 """Key of the request's id in the request's state."""
@@ -69,6 +70,7 @@ class Refusal:
         """Refuse one request."""
         request_id = f"{random.getrandbits(128):032x}"
         scope["state"][REQUEST_ID] = request_id
+        scope["state"][TRACE_ID] = unobserved_trace(scope["headers"])
         headers = [*self._headers, (b"x-request-id", request_id.encode())]
 
         def send_with_headers(message: Message) -> Awaitable[None]:

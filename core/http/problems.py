@@ -14,6 +14,9 @@ from opentelemetry import trace
 
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 
+TRACE_ID: Final = "trace_id"
+"""Key in a request's state of the id of its trace, where it has no span."""
+
 
 class ProblemType(msgspec.Struct, frozen=True):
     """A kind of problem, declared once and documented at `/problems/<code>`.
@@ -91,7 +94,8 @@ class ProblemDocument(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def problem_document(scope: Scope, kind: ProblemType, problem: Problem) -> ProblemDocument:
     """Return the document that tells the client of `problem` under the name of `kind`."""
-    request_id = (scope.get("state") or {}).get("request_id")
+    state = scope.get("state") or {}
+    request_id, unobserved = state.get("request_id"), state.get(TRACE_ID)
     span = trace.get_current_span().get_span_context()
     return ProblemDocument(
         type=kind.uri,
@@ -101,7 +105,7 @@ def problem_document(scope: Scope, kind: ProblemType, problem: Problem) -> Probl
         detail=problem.detail or _detail_of(problem.faults) or kind.title,
         instance=scope["path"],
         request_id=str(request_id) if request_id else None,
-        trace_id=format(span.trace_id, "032x") if span.is_valid else None,
+        trace_id=format(span.trace_id, "032x") if span.is_valid else unobserved,
         errors=problem.faults,
     )
 

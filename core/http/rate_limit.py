@@ -266,7 +266,7 @@ class ClientCount:
         Raises:
             Problem: 429 `rate_limited`.
         """
-        if scope["path"].startswith(COUNTED):
+        if f"/{scope['path'].lstrip('/')}".startswith(COUNTED):  # the router takes many slashes for one
             standing = await self._limiter.take(self._limit, _address(scope))
             scope["state"][ANSWER_HEADERS] += standing.headers()
 

@@ -6,7 +6,7 @@ continued and logged, and a span costs next to nothing.
 """
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final
 
@@ -52,6 +52,17 @@ def continued(carrier: Mapping[str, str]) -> SpanContext | None:
     """
     span = get_current_span(_W3C.extract(carrier, EMPTY)).get_span_context()
     return span if span.is_valid else None
+
+
+def unobserved_trace(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Return the trace that a request without a span belongs to, in hexadecimal: its caller's, or a fresh one.
+
+    For requests that are refused before any of their work begins.
+    """
+    for name, value in headers:
+        if name == b"traceparent" and (caller := continued({"traceparent": value.decode("latin-1")})):
+            return f"{caller.trace_id:032x}"
+    return f"{random.getrandbits(128):032x}"
 
 
 def current_carrier() -> dict[str, str]:

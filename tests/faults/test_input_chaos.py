@@ -19,7 +19,7 @@ from core.composition import compose
 from tests.faults.kit.chaos import EVERYWHERE, HOSTS, METHODS, ON_BODIES, OTHERS, Attack
 from tests.faults.kit.cluster import Cluster
 from tests.faults.kit.processes import Server, environment, server
-from tests.faults.kit.raw_http import Answer, connected, request
+from tests.faults.kit.raw_http import Answer, chunk, connected, request
 
 KEY = "input-chaos-" + "k" * 32
 HTML = "text/html; charset=utf-8"
@@ -212,6 +212,16 @@ async def test_pipelined_requests_are_answered_in_their_order(target: Target) ->
         (200, None),
         (200, "forbidden"),
     ]
+
+
+async def test_trailers_are_no_headers(target: Target) -> None:
+    headers = {"X-API-Key": KEY, "Content-Type": "application/json", "Transfer-Encoding": "chunked"}
+    trailers = b"Host: elsewhere\r\nContent-Type: text/plain\r\nContent-Encoding: gzip\r\n\r\n"
+    data = request("POST", "/api/v1/insurance/claims/review", headers) + chunk(b"[]") + b"0\r\n" + trailers
+    async with connected("127.0.0.1", target.running.port) as client:
+        answer = await client.exchange(data)
+    assert answer is not None
+    assert (answer.status, answer.json()["code"]) == (400, "malformed_json")
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,7 @@ async def test_beyond_the_bound_requests_are_refused_at_once_and_told_when_to_re
         assert {answer.status_code for answer in refused} == {503}
         assert {answer.headers["Content-Type"] for answer in refused} == {"application/problem+json"}
         assert {answer.json()["code"] for answer in refused} == {"overloaded"}
+        assert len({answer.json()["trace_id"] for answer in refused}) == len(refused)
         assert {answer.headers["Retry-After"] for answer in refused} == {"1", "2", "3"}
         assert caplog.messages.count("3 requests are in flight: more are refused") == 1
         assert (await client.get("/health/live")).status_code == 200
