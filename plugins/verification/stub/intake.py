@@ -16,9 +16,10 @@ class Intake:
         noted: the first bytes of the body, as far as it has been received.
         read: the whole body, once it has been asked for and was not too long.
         truncated: whether there were more than are noted.
+        is_abandoned: whether the client left before it had sent its body.
     """
 
-    __slots__ = ("_ahead", "_complete", "_receive", "_room", "noted", "read", "truncated")
+    __slots__ = ("_ahead", "_complete", "_receive", "_room", "is_abandoned", "noted", "read", "truncated")
 
     def __init__(self, receive: Receive, room: int) -> None:
         self._receive = receive
@@ -28,6 +29,7 @@ class Intake:
         self.noted = bytearray()
         self.read: bytes | None = None
         self.truncated = False
+        self.is_abandoned = False
 
     async def __call__(self) -> Any:
         """Return the next message."""
@@ -58,6 +60,8 @@ class Intake:
     async def stays(self, seconds: float) -> bool:
         """Wait; return False as soon as the client has left. Needs nothing but a timer meanwhile."""
         await self.body()
+        if self.is_abandoned:
+            return False
         if not self._complete:
             await asyncio.sleep(seconds)
             return True
@@ -71,6 +75,7 @@ class Intake:
 
     def _note(self, message: Any) -> None:
         if message["type"] != "http.request":
+            self.is_abandoned = not self._complete
             return
         body = message.get("body", b"")
         room = self._room - len(self.noted)

@@ -141,6 +141,8 @@ class _Exchange:
             return
         fault = controls.fault or keeper.chaos.fault()
         rule = None if fault else await self._rule(intake)
+        if intake.is_abandoned:
+            return
         if rule is not None:
             self.rule, fault = rule.id, rule.fault
         if not await self._wait(controls, rule, intake):
@@ -157,7 +159,10 @@ class _Exchange:
         scope, control = self._scope, self._control
         if not control.keeper.book.concerns(scope["method"], scope["path"]):
             return None
-        request = self._request = stub_request(scope, await intake.body() or b"")
+        body = await intake.body()
+        if intake.is_abandoned:
+            return None
+        request = self._request = stub_request(scope, body or b"")
         rule, is_certain = plain_match(control, request)
         return rule if is_certain else await match(control, request, self._session)
 
@@ -231,7 +236,7 @@ class _Exchange:
                 headers=seen.headers if seen else header_values(scope["headers"]),
                 body=bytes(intake.noted),
                 truncated=intake.truncated,
-                status=self._status,
+                status=CLIENT_CLOSED if intake.is_abandoned else self._status,
                 matched_rule=self.rule,
                 session=self._session,
                 duration_ms=round(seconds * 1000, 3),

@@ -21,11 +21,17 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _VALUE: Final = re.compile(r"(?:[\x21-\x7e\x80-\xff](?:[\x20-\x7e\x80-\xff]{0,2046}[\x21-\x7e\x80-\xff])?)?")
 _OURS: Final = frozenset(
     {
-        "connection", "content-length", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer",
-        "transfer-encoding", "upgrade", "x-request-id", "x-stub-controls", "x-stub-rule",
+        "connection", "content-length", "date", "keep-alive", "proxy-authenticate", "proxy-connection", "server", "te",
+        "trailer", "transfer-encoding", "upgrade", "x-request-id", "x-stub-controls", "x-stub-rule",
     }
 )  # fmt: skip
 """Headers that belong to the connection (RFC 9110, 7.6.1) or that the server writes itself."""
+
+_GUARDS: Final = re.compile(
+    r"set-cookie2?|content-security-policy.*|x-content-type-options|x-frame-options|strict-transport-security"
+    r"|clear-site-data|cross-origin-.*|access-control-.*|permissions-policy|service-worker-allowed"
+)
+"""Headers by which browsers keep pages apart. Were they a rule's, its author could act as whoever uses the console."""
 
 _BODYLESS: Final = frozenset({204, 205, 304})
 
@@ -149,6 +155,8 @@ def _header_faults(name: str, value: str, seen: set[str]) -> Iterator[RuleFault]
         yield RuleFault(pointer, "invalid_header", "This is no name for a header.")
     elif name.lower() in _OURS:
         yield RuleFault(pointer, "invalid_header", "This header belongs to the connection or to the server.")
+    elif _GUARDS.fullmatch(name.lower()):
+        yield RuleFault(pointer, "invalid_header", "This header protects those who use this server with a browser.")
     elif name.lower() in seen:
         yield RuleFault(pointer, "invalid_header", "This header is named twice.")
     if not _VALUE.fullmatch(value):

@@ -95,7 +95,7 @@ async def import_rules(
         Problem: 422 `invalid_stub_rule`, with pointers into the document; 409 `stub_rules_full`.
     """
     rules = [(f"/rules/{index}", exported) for index, exported in enumerate(document.rules)]
-    _refuse([fault for pointer, exported in rules for fault in _faults(exported, pointer)])
+    _refuse([fault for pointer, exported in rules for fault in _faults(exported, pointer)] + _repeated(document))
     revision = await begin_change(uow)
     if replace_all:
         await uow.execute(queries.DELETE_ALL)
@@ -154,6 +154,18 @@ def _columns(definition: RuleDefinition, revision: int) -> dict[str, Any]:
 
 def _faults(definition: RuleDefinition, pointer: str) -> list[Fault]:
     return [Fault(f"{pointer}{fault.pointer}", fault.code, fault.message) for fault in rule_faults(definition)]
+
+
+def _repeated(document: RuleExport) -> list[Fault]:
+    """Return a fault for each rule that would take the place of one before it."""
+    seen: set[UUID] = set()
+    faults = []
+    for index, exported in enumerate(document.rules):
+        if exported.id in seen:
+            faults.append(Fault(f"/rules/{index}/id", "duplicate_id", "Another rule before this one has its id."))
+        if exported.id is not None:
+            seen.add(exported.id)
+    return faults
 
 
 def _refuse(faults: Sequence[Fault]) -> None:

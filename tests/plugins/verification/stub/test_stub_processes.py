@@ -5,6 +5,7 @@ import tempfile
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
@@ -166,6 +167,23 @@ async def test_who_leaves_a_delayed_answer_ends_it(clients):
         with pytest.raises(httpx.ReadTimeout):
             await client.get(LICENSE, headers={**headers, "X-Stub-Session": session}, timeout=0.2)
         await until(lambda session=session: _left(client, session), seconds=5)
+
+
+async def test_who_leaves_within_the_body_uses_no_rule_up(clients, servers):
+    client, address = clients[0], urlsplit(servers[0].url)
+    step = {"name": "left", "new_state": "moved"}
+    parts = {"match": {"path": "/api/v1/insurance/claims/review"}, "response": {"json": 1}, "times": 1}
+    saved = await save(client, {"name": "once", "scenario": step, **parts})
+    _, writer = await asyncio.open_connection(address.hostname, address.port)
+    head = f"POST {parts['match']['path']} HTTP/1.1\r\nHost: {address.netloc}\r\nX-API-Key: {ADMIN_KEY}\r\n"
+    controls = "X-Stub-Session: within\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+    writer.write(f'{head}{controls}{{"a":'.encode())
+    await writer.drain()
+    writer.close()
+    await until(lambda: _left(client, "within"), seconds=5)
+    assert (await client.get(f"{STUB}/rules/{saved['id']}")).json()["used"] == 0
+    [scenario] = (await client.get(f"{STUB}/scenarios")).json()["data"]
+    assert scenario["instance_count"] == 0
 
 
 async def _left(client, session):

@@ -183,6 +183,22 @@ async def test_an_import_is_all_or_nothing(admin_client):
     assert await names(admin_client) == ["there"]
 
 
+async def test_an_import_that_names_one_rule_twice_is_refused(admin_client):
+    twice = rule("twice") | {"id": "01890a5d-ac96-774b-bcce-b302099a8057"}
+    answer = await admin_client.post(f"{RULES}/import", json={"rules": [twice, rule(), twice]})
+    assert (answer.status_code, [fault["pointer"] for fault in answer.json()["errors"]]) == (422, ["/rules/2/id"])
+    assert await names(admin_client) == []
+
+
+async def test_a_page_of_a_rule_runs_no_script(admin_client, client):
+    """Whatever it repeats of the request: it comes from the address of the console."""
+    page = {"text": "<script>{{request.query.doctor_id}}</script>", "template": True}
+    await save(admin_client, rule(response=page | {"headers": {"Content-Type": "text/html"}}))
+    answer = await client.get(LICENSE, params={"doctor_id": "alert(1)"})
+    assert "alert(1)" in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
 async def test_a_reset_takes_rules_scenarios_and_settings_away(admin_client, client):
     await save(admin_client, rule("r", scenario={"name": "s", "new_state": "b"}))
     assert await by(client) == "r"
@@ -225,6 +241,12 @@ async def test_a_request_that_is_sent_again_saves_one_rule(admin_client):
         ({"name": "a", "response": {"json": 1, "text": "b"}}, 422, "/response/text"),
         ({"name": "a", "response": {"headers": {"X": "a\r\nb"}}}, 422, "/response/headers/X"),
         ({"name": "a", "response": {"headers": {"Connection": "close"}}}, 422, "/response/headers/Connection"),
+        ({"name": "a", "response": {"headers": {"Set-Cookie": "a=b"}}}, 422, "/response/headers/Set-Cookie"),
+        (
+            {"name": "a", "response": {"headers": {"content-security-policy-report-only": "default-src *"}}},
+            422,
+            "/response/headers/content-security-policy-report-only",
+        ),
         ({"name": "a", "response": {"text": "{{x}}", "template": True}}, 422, "/response/text"),
         ({"name": "a", "response": {"text": "x" * 65_536}}, 422, ""),
         ({"name": "a", "scenario": {"name": "s", "required_state": "x"}}, 422, "/scenario/required_state"),
