@@ -91,7 +91,7 @@ MATRIX = {
     "POST /api/v1/_stub/requests/find": STUB,
     "POST /api/v1/_stub/requests/verify": STUB,
     "POST /api/v1/_stub/receipts/verify": STUB,
-    "GET /api/v1/_stub/receipts/jwks": STUB,
+    "GET /api/v1/_stub/receipts/jwks": PUBLIC,
 }
 
 USER = {"Authorization": f"Bearer user:{READ},{WRITE}"}

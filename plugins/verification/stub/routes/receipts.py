@@ -6,7 +6,7 @@ from litestar import Router, get, post
 from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK
 
-from core.auth import scope
+from core.auth import PUBLIC, scope
 from core.clock import Clock
 from core.http.injected import Injected
 from plugins.verification.evidence.receipts import Signer
@@ -31,14 +31,20 @@ async def verify_receipt(
     return await judge(storage, clock, signer, data)
 
 
-@get("/receipts/jwks", summary="Show the public keys of receipts", sync_to_thread=False)
+@get(
+    "/receipts/jwks",
+    summary="Show the public keys of receipts",
+    description="Anybody may read them, since whoever holds a receipt is to be able to check it.",
+    opt={"access": PUBLIC},
+    sync_to_thread=False,
+)
 def receipt_keys(signer: Injected[Signer]) -> KeySet:
     """Return the keys that receipts can be checked with offline, the current one first."""
     return KeySet(signer.public_keys)
 
 
 def receipt_routes() -> Router:
-    """Return the routes of receipts, for whoever controls the stubs."""
+    """Return the routes of receipts: the keys for everybody, the rest for whoever controls the stubs."""
     handlers: list[Any] = [verify_receipt, receipt_keys]
     return Router(
         path="/api/v1/_stub",

@@ -116,9 +116,9 @@ async def test_a_read_carries_a_receipt_where_one_is_asked_for(registered, admin
     )  # fmt: skip
 
 
-async def test_anybody_can_check_it_offline_with_the_public_keys_alone(registered, admin_client):
+async def test_anybody_can_check_it_offline_with_the_public_keys_alone(registered, admin_client, client):
     answer = (await admin_client.get(DECISIONS["psv/verify"][2])).json()
-    keys = (await admin_client.get(KEYS)).json()["keys"]
+    keys = (await client.get(KEYS)).json()["keys"]
     receipt = answer["verification"]["receipt"]
     # From here on, libraries and nothing of ours.
     header = jwt.get_unverified_header(receipt)
