@@ -9,21 +9,20 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, Protocol
-from urllib.parse import parse_qsl
 
 import msgspec
 from opentelemetry.trace import SpanContext
 
-from core.redaction import redact_text
 from core.telemetry.paths import shown_path
 from ports.secrets import REDACTED
 
 LOGGER: Final = "hexastar.access"
 SHOWN_PARAMETERS: Final = frozenset({"limit", "sort", "order", "receipt", "format", "status"})
-"""Query parameters whose values say nothing about a person; every other value is masked."""
+"""Query parameters whose values, where they are plain words or numbers, are shown; every other value is masked."""
 
 MAX_PAIRS: Final = 50
-_PLAIN_NAME: Final = re.compile(rb"[A-Za-z0-9._~-]{1,64}")
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z_.-]{1,32}", re.ASCII)
+_PLAIN_VALUE: Final = re.compile(r"[A-Za-z_-]{0,24}|\d{1,8}", re.ASCII)
 
 
 class Observed(Protocol):
@@ -106,29 +105,39 @@ class AccessLog:
 
 
 def masked(query: bytes) -> str:
-    """Return the query with every value masked but those of `SHOWN_PARAMETERS`; names are redacted as values are."""
-    names = tuple(pair.partition(b"=")[0] for pair in query.split(b"&", MAX_PAIRS))
+    """Return the query with every value masked but plain ones of `SHOWN_PARAMETERS`.
+
+    What stands where a name should, and does not look like one or has no value, may be a token by itself: masked, too.
+    """
+    names = tuple(_name(pair) for pair in query.split(b"&", MAX_PAIRS))
     hidden = _hidden(names)
     return hidden if hidden is not None else _masked_by_value(query)
 
 
 @lru_cache(1024)
-def _hidden(names: tuple[bytes, ...]) -> str | None:
+def _hidden(names: tuple[str, ...]) -> str | None:
     """Return a query of these names with every value masked, or None where it takes a closer look.
 
     Clients ask the same few questions again and again, so this is mostly known already.
     """
-    plain = len(names) <= MAX_PAIRS and all(_PLAIN_NAME.fullmatch(name) for name in names)
-    if not plain or not SHOWN_PARAMETERS.isdisjoint(name.decode() for name in names):
+    if len(names) > MAX_PAIRS or not SHOWN_PARAMETERS.isdisjoint(names):
         return None
-    return "&".join(f"{redact_text(name.decode())}={REDACTED}" for name in names)
+    return "&".join(f"{name}={REDACTED}" for name in names)
 
 
 def _masked_by_value(query: bytes) -> str:
-    try:
-        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PAIRS)
-    except ValueError:
+    pairs = query.split(b"&")
+    if len(pairs) > MAX_PAIRS:
         return REDACTED
-    return "&".join(
-        f"{redact_text(name)}={redact_text(value) if name in SHOWN_PARAMETERS else REDACTED}" for name, value in pairs
-    )
+    return "&".join(f"{name}={_value(name, pair)}" for pair in pairs for name in (_name(pair),))
+
+
+def _name(pair: bytes) -> str:
+    """Return the name of a parameter, or what stands for something else."""
+    name, is_pair, _ = pair.decode("latin-1").partition("=")
+    return name if is_pair and _PLAIN_NAME.fullmatch(name) else REDACTED
+
+
+def _value(name: str, pair: bytes) -> str:
+    value = pair.decode("latin-1").partition("=")[2]
+    return value if name in SHOWN_PARAMETERS and _PLAIN_VALUE.fullmatch(value) else REDACTED
