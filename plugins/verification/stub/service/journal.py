@@ -186,8 +186,13 @@ class Journal:
         """Delete what is older than the newest `max_rows`, once a tenth as many have been written."""
         if self._untrimmed <= self._max_rows // 10:
             return
-        while await self._storage.execute(TRIM, max_rows=self._max_rows) == BATCH:
-            pass
+        try:
+            while await self._storage.execute(TRIM, max_rows=self._max_rows) == BATCH:
+                pass
+        except PortError:
+            raise
+        except Exception as error:
+            raise Unavailable(f"the journal cannot be trimmed: {type(error).__name__}") from error
         self._untrimmed = 0
 
     def _note_failure(self, error: Unavailable | OutcomeUnknown) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+import asyncpg
 import pytest
 
 from core.jobs.declare import Tick
@@ -26,7 +27,11 @@ class FailingStorage:
     def __init__(self, storage):
         self._storage = storage
         self.away = False
+        self.refusal = None
         self.asked = 0
+
+    async def connect(self, **parameters):
+        return await self._storage.connect(**parameters)
 
     def transaction(self):
         self.asked += 1
@@ -37,6 +42,8 @@ class FailingStorage:
     async def execute(self, command, /, **parameters):
         if self.away:
             raise Unavailable("the database is away")
+        if self.refusal is not None:
+            raise self.refusal
         return await self._storage.execute(command, **parameters)
 
 
@@ -168,6 +175,23 @@ async def test_recording_neither_waits_nor_fails_whatever_the_database_does(fail
     for _ in range(2_000):
         assert journal.record(entry()) is None
     await journal.close()
+
+
+async def test_a_trim_that_the_database_refuses_is_told_and_ends_no_writing(failing):
+    failing.refusal = asyncpg.LockNotAvailableError("somebody holds the table")
+    journal = Journal(failing, max_rows=10)
+    for number in range(5):
+        journal.record(entry(request_id=str(number)))
+    await until(lambda: _is(lambda: journal.failing))
+    failing.refusal = None
+    journal.record(entry(request_id="5"))
+    await until(lambda: _is(lambda: not journal.failing and not journal.waiting))
+    await journal.close()
+    assert await kept(failing) == list(range(6))
+
+
+async def _is(condition):
+    return condition()
 
 
 async def test_what_waits_is_written_when_the_application_stops(empty):
