@@ -40,15 +40,21 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> None:
+    sys.path.insert(0, str(HOUSE))
     if arguments == ["check"]:  # it loads the application itself, and Litestar's command line would once more before
         from core.cli.inspect import check
 
-        sys.path.insert(0, str(HOUSE))
         check.main([], standalone_mode=False)
-    else:
-        from litestar.cli.main import litestar_group
+        return
+    from litestar.cli.main import litestar_group
 
+    try:
         litestar_group.main(["--app-dir", str(HOUSE), *arguments], prog_name="hexastar", standalone_mode=False)
+    except click.UsageError:  # with a faulty configuration, our options and the plugins' commands are not there
+        from core.cli.deployment import assembled
+
+        assembled()
+        raise
 
 
 def _take_config(arguments: list[str]) -> list[str]:

@@ -45,7 +45,10 @@ def broken(folder):
     }
 
 
-@pytest.mark.parametrize("arguments", [["check"], ["run"]], ids=" ".join)
+ENDED = [["check"], ["run", "--workers", "2"], ["verification", "import-licences", "file"]]
+
+
+@pytest.mark.parametrize("arguments", ENDED, ids=" ".join)
 async def test_every_command_names_all_faults_of_all_files_and_ends_with_78(folder, broken, arguments, figure):
     began = time.monotonic()
     code, output = await command(folder, broken, *arguments)
