@@ -61,8 +61,7 @@ def fault_of(answer: httpx.Response) -> str | None:
     if answer.status_code >= 500:
         return f"{told} {answer.text[:300]}"
     if answer.headers.get("Content-Type") != "application/problem+json":
-        is_form = answer.headers["Content-Type"].startswith("text/html") and answer.request.url.path == "/login"
-        return None if is_form else f"{told} as {answer.headers['Content-Type']}"
+        return f"{told} as {answer.headers['Content-Type']}"
     document = answer.json()
     if MEMBERS - document.keys() or document["status"] != answer.status_code:
         return f"{told} lacks {MEMBERS - document.keys()}"

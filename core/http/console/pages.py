@@ -6,7 +6,7 @@ from uuid import UUID
 from litestar import Request, Response, Router, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
-from litestar.status_codes import HTTP_200_OK, HTTP_303_SEE_OTHER, HTTP_400_BAD_REQUEST, HTTP_401_UNAUTHORIZED
+from litestar.status_codes import HTTP_200_OK, HTTP_303_SEE_OTHER
 
 from core.auth import PUBLIC, Principal, scope
 from core.http.console.guard import (
@@ -23,7 +23,8 @@ from core.http.console.sessions import ConsoleSessions
 from core.http.injected import Injected
 from core.http.jobs import cancel, retry
 from core.http.problem_handlers import as_problem
-from core.http.problem_types import AUTHENTICATION_REQUIRED
+from core.http.problem_types import AUTHENTICATION_REQUIRED, BAD_REQUEST
+from core.http.problems import Problem, ProblemType
 from core.http.rate_limit import RateLimit
 from core.injection import Services
 from core.jobs.admin import JobAdmin
@@ -55,7 +56,7 @@ async def login(request: Page, services: Injected[Services]) -> Response[Any]:
     nonce = login_nonce(token, key_ring(services.config), services.clock.now())
     opened = await ConsoleSessions(services).open(login=nonce) if nonce else None
     if opened is None:
-        return _page("login", {"refused": _USED_UP}, HTTP_401_UNAUTHORIZED)
+        return _refused(request, AUTHENTICATION_REQUIRED, _USED_UP)
     return _signed_in(request, services, opened)
 
 
@@ -65,9 +66,9 @@ async def login_by_key(request: Page, services: Injected[Services]) -> Response[
     form = await request.form()
     sessions = ConsoleSessions(services)
     if not sessions.is_admin_key(str(form.get("key", ""))):
-        given = "key" in form
-        refused, status = (_REFUSED, HTTP_401_UNAUTHORIZED) if given else (_MISSING, HTTP_400_BAD_REQUEST)
-        return _page("login", {"refused": refused}, status)
+        if "key" not in form:
+            return _refused(request, BAD_REQUEST, _MISSING)
+        return _refused(request, AUTHENTICATION_REQUIRED, _REFUSED)
     require_own_form(request, services.config)
     opened = await sessions.open()
     assert opened is not None, "only a one-time login can be used up"  # noqa: S101 - for the type checker
@@ -99,13 +100,24 @@ async def cancel_job(request: Page, services: Injected[Services], job_id: FromPa
 
 def refusal(request: Page, exc: Exception) -> Response[Any]:
     """Answer browsers with a page that says what went wrong, and programs with the problem document."""
-    if request.accept.best_match(["application/problem+json", "text/html"]) != "text/html":
+    if not _wants_a_page(request):
         handle: Any = request.app.exception_handlers[Exception]
         answer: Response[Any] = handle(request, exc)
         return answer
     problem = as_problem(request, exc)
     context = {"problem": problem, "anonymous": problem.type is AUTHENTICATION_REQUIRED}
     return _page("refusal", context, problem.type.status, problem.headers)
+
+
+def _refused(request: Page, kind: ProblemType, why: str) -> Template:
+    """Ask a browser again, having said why; programs get the problem."""
+    if not _wants_a_page(request):
+        raise Problem(kind, why)
+    return _page("login", {"refused": why}, kind.status)
+
+
+def _wants_a_page(request: Page) -> bool:
+    return request.accept.best_match(["application/problem+json", "text/html"]) == "text/html"
 
 
 def _page(name: str, context: dict[str, Any], status: int = HTTP_200_OK, headers: Any = None) -> Template:
