@@ -5,8 +5,8 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, TypeVarTuple, Unpack
 
@@ -14,9 +14,9 @@ from granian import loops
 from granian.constants import Interfaces
 from granian.server import Server
 
+from core.held_signals import held, let_go
+
 LOOP: Final = "hexastar"
-HELD: Final = (signal.SIGTERM, signal.SIGINT)
-"""Signals that wait while workers are made, so that none is lost between the fork and the worker's own handlers."""
 Arguments = TypeVarTuple("Arguments")
 
 try:
@@ -59,11 +59,11 @@ class Supervisor(Server):  # type: ignore[misc,valid-type] # which class it is d
         signal.signal(signal.SIGQUIT, self.signal_handler_interrupt)
 
     def _spawn_workers(self, *arguments: Any) -> None:
-        with _held():
+        with held():
             super()._spawn_workers(*arguments)
 
     def _respawn_workers(self, *arguments: Any, **options: Any) -> None:
-        with _held():
+        with held():
             super()._respawn_workers(*arguments, **options)
 
     def signal_handler_interrupt(self, *arguments: Any) -> None:
@@ -83,29 +83,9 @@ class Supervisor(Server):  # type: ignore[misc,valid-type] # which class it is d
                 raise
 
 
-@contextmanager
-def _held() -> Iterator[None]:
-    """Let signals wait, also for the processes that are made meanwhile."""
-    if sys.platform == "win32":
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def application(target: str) -> Any:
-    """Return what a worker serves. Where workers are spawned, finding this function registers their loop.
-
-    A forked worker comes with its supervisor's handlers, which do nothing for it. Told to stop before its loop listens,
-    it ends at once, since it has begun nothing.
-    """
-    for number in HELD:
-        signal.signal(number, signal.SIG_DFL)
-    if sys.platform != "win32":
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+    """Return what a worker serves. Where workers are spawned, finding this function registers their loop."""
+    let_go()
     module, _, factory = target.partition(":")
     return getattr(importlib.import_module(module), factory)()
 

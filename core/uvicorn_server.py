@@ -1,21 +1,71 @@
 """Serving with uvicorn: one process, or several under a supervisor that passes every signal on."""
 
+import logging
+import multiprocessing
 import os
 import signal
+import socket
 import sys
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
+
+from core.held_signals import held, let_go
+
+logger = logging.getLogger(__name__)
 
 _POLL: Final = 0.1
 _STOPPING: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 
 
+class Forked(Process):
+    """A worker that has what its supervisor has loaded, so that it serves much sooner than a new program."""
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+        super().__init__(config, sockets)
+        fork: Any = multiprocessing.get_context("fork")
+        self.process = fork.Process(target=partial(_begin, self.target), kwargs={"sockets": sockets})
+
+    def start(self) -> None:
+        """Begin to serve."""
+        with held():
+            super().start()
+
+
+def _begin(serve_on: Any, sockets: list[socket.socket]) -> None:
+    let_go()
+    with suppress(KeyboardInterrupt):
+        serve_on(sockets=sockets)
+
+
 class Supervisor(Multiprocess):
-    """uvicorn's own, which hears no signal while it waits for its workers to end."""
+    """uvicorn's own, which hears no signal while it waits for its workers to end, and starts each as a new program."""
+
+    def init_processes(self) -> None:
+        """Start the workers."""
+        for _ in range(self.processes_num):
+            self.processes.append(self._started())
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace the workers that have ended; uvicorn sees to those that hang or cannot start."""
+        for place, worker in enumerate(self.processes):
+            if worker.process.is_alive() or worker.exitcode == STARTUP_FAILURE or self.should_exit.is_set():
+                continue
+            logger.warning("worker %s ended with %s: starting another", worker.pid, worker.exitcode)
+            worker.kill()  # closes its pipes
+            worker.join()
+            self.processes[place] = self._started()
+        super().keep_subprocess_alive()
+
+    def _started(self) -> Process:
+        worker = (Forked if sys.platform == "linux" else Process)(self.config, self.sockets)
+        worker.start()
+        return worker
 
     def handle_quit(self) -> None:
         """Stop as for any other signal."""

@@ -103,7 +103,7 @@ async def roll(postgres: Cluster, folder: Path, kind: str, restarts: int, figure
 async def test_a_killed_worker_costs_what_it_had_in_hand_and_is_replaced(
     postgres: Cluster, folder: Path, full: bool, figure: Callable[..., None]
 ) -> None:
-    for kind in ("granian", "uvicorn") if full else ("granian",):
+    for kind in ("uvicorn", "granian") if full else ("uvicorn",):
         await kill_one(postgres, folder, kind, figure)
 
 
@@ -124,6 +124,7 @@ async def kill_one(postgres: Cluster, folder: Path, kind: str, figure: Callable[
                 while not await another_serves(serving, known):  # noqa: ASYNC110 - a process is awaited
                     await asyncio.sleep(0.02)
             back = time.monotonic() - killed
+        assert not any("spawn_main" in " ".join(one.cmdline()) for one in serving.workers()), "it loads all anew"
         assert load.failed <= in_flight + RATE // 10, load.outcomes
         assert await serving.stop() == 0
     figure("G22", f"failed when a worker was killed, {kind}", load.failed, at_most=in_flight)

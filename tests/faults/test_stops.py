@@ -19,6 +19,14 @@ BEGUN = "the wait has begun"
 WAIT = "/api/v1/tally/wait"
 
 
+STORMS = [
+    (number, times, to_group)
+    for number, times in ((signal.SIGQUIT, 1), (signal.SIGTERM, 5), (signal.SIGINT, 1))
+    for to_group in (False, True)
+]
+REDUCED = [("granian", [(signal.SIGTERM, 5, True)]), ("uvicorn", [(signal.SIGQUIT, 1, True)])]
+
+
 async def until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - processes are awaited
@@ -76,28 +84,25 @@ async def kill_the_supervisor(folder: Path, kind: str) -> None:
 
 
 async def test_every_signal_to_stop_lets_requests_in_hand_finish(postgres: Cluster, folder: Path, full: bool) -> None:
-    for kind in ("granian", "uvicorn") if full else ("granian",):
-        await storm(postgres, folder, kind, full=full)
+    for kind, storms in (("granian", STORMS), ("uvicorn", STORMS)) if full else REDUCED:
+        dsn = await postgres.create_database(f"stops_{kind}")
+        for number, times, to_group in storms:
+            await storm(folder, environment(dsn, "tally.plugin", SERVER=kind), number, times, to_group=to_group)
 
 
-async def storm(postgres: Cluster, folder: Path, kind: str, *, full: bool) -> None:
-    """Send every kind of signal, once or often, to the supervisor or to all, while a request is in hand."""
-    dsn = await postgres.create_database(f"stops_{kind}")
-    environ = environment(dsn, "tally.plugin", SERVER=kind)
-    storms = [(signal.SIGQUIT, 1), (signal.SIGTERM, 5), (signal.SIGINT, 1)]
-    for number, times in storms if full else storms[1:2]:
-        for to_group in (False, True) if full else (True,):
-            name = f"{kind}-{number.name}-{times}-{to_group}"
-            async with server(folder, environ, "--workers", "2", name=name) as serving:
-                family, asking = serving.family(), await in_hand(serving, 1)
-                for _ in range(times):
-                    (serving.send_group if to_group else serving.send)(number)
-                assert await serving.ended() == 0, serving.output()
-                await until(lambda family=family: gone(family))
-                answer = await asking
-            assert answer is not None, name
-            assert answer.status_code == 200
-            assert "Traceback" not in serving.output()
+async def storm(folder: Path, environ: dict[str, str], number: signal.Signals, times: int, *, to_group: bool) -> None:
+    """Send a signal, once or often, to the supervisor or to all, while a request is in hand."""
+    name = f"{environ['HEXASTAR__SERVER']}-{number.name}-{times}-{to_group}"
+    async with server(folder, environ, "--workers", "2", name=name) as serving:
+        family, asking = serving.family(), await in_hand(serving, 1)
+        for _ in range(times):
+            (serving.send_group if to_group else serving.send)(number)
+        assert await serving.ended() == 0, serving.output()
+        await until(lambda: gone(family))
+        answer = await asking
+    assert answer is not None, name
+    assert answer.status_code == 200
+    assert "Traceback" not in serving.output()
 
 
 @pytest.mark.parametrize(("kind", "workers"), [("uvicorn", "1"), ("uvicorn", "2"), ("granian", "1")])
