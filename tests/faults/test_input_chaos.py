@@ -22,7 +22,6 @@ from tests.faults.kit.processes import Server, environment, server
 from tests.faults.kit.raw_http import Answer, chunk, connected, request
 
 KEY = "input-chaos-" + "k" * 32
-HTML = "text/html; charset=utf-8"
 VALUES = {"uuid": "0190d0a0-0000-7000-8000-000000000000", "int": "1", "str": "x", "path": "x"}
 ALWAYS = frozenset({400, 401, 403, 404, 405, 408, 413, 415, 429, 431})
 """What any request may be answered with before its route has a say; 401 and 403 where it shows a credential."""
@@ -126,12 +125,12 @@ def _method_of(attack: Attack, operation: Operation | None) -> str:
 
 def _fault_of_document(answer: Answer, method: str) -> str | None:
     media_type = answer.header("Content-Type")
-    if method == "HEAD" or (media_type == HTML and answer.status in {400, 401}):  # the console's own form
+    if method == "HEAD":
         return None
     if media_type != "application/problem+json":
         return f"{answer.status} as {media_type}: {answer.body[:200]!r}"
     document: dict[str, Any] = answer.json()
-    lacks = {"type", "title", "status", "code", "detail", "instance", "request_id"} - document.keys()
+    lacks = {"type", "title", "status", "code", "detail", "instance", "request_id", "trace_id"} - document.keys()
     if lacks or document["status"] != answer.status or document["type"] != f"/problems/{document['code']}":
         return f"a document that is none: {answer.body!r}"
     return None
