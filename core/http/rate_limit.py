@@ -17,7 +17,7 @@ import logging
 import math
 from collections import OrderedDict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from time import monotonic
@@ -155,12 +155,15 @@ class RateLimiter:
             await self.give_back(monotonic() + LEASE)
 
     async def give_back(self, now: float) -> None:
-        """Give back the tokens that nobody has used for `LEASE` seconds at the moment `now`."""
+        """Give back the tokens that nobody has used for `LEASE` seconds at the moment `now`, if the store is there."""
         for counter in list(self._counters.values()):
             surplus = counter.account.surplus(now)
             if surplus is not None:
-                with suppress(PortError):
-                    await give_back(self._services.storage, counter.key, *surplus)
+                try:
+                    async with asyncio.timeout(PATIENCE):
+                        await give_back(self._services.storage, counter.key, *surplus)
+                except (PortError, TimeoutError):
+                    return
 
     def forget(self) -> None:
         """Know nothing of what was counted here, as a process does that has just started."""

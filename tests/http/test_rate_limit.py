@@ -1,7 +1,8 @@
 """No more than the limit gets through, whoever counts."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +18,7 @@ from core.auth import ANONYMOUS, PUBLIC, Principal
 from core.clock import SystemClock, new_id
 from core.http.problem_types import CONFLICT
 from core.http.problems import Problem
-from core.http.rate_accounts import Want, share
+from core.http.rate_accounts import Grant, Want, share
 from core.http.rate_limit import MOST_ACCOUNTS, ClientCount, RateLimit, RateLimiter, counted_as
 from core.http.rate_store import give_back, prune_rate_limits, take
 from core.jobs.declare import Tick
@@ -302,3 +303,22 @@ async def test_while_the_store_is_away_the_limit_still_holds_and_the_store_is_le
 def test_a_limit_that_limits_nothing_is_refused_where_it_is_written(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="a rate limit"):
         RateLimit(**{"name": "a", "limit": 1, "per": 1, **wrong})
+
+
+class FailingStorage(AwayStorage):
+    """A store that grants more than is asked for, and then is away or silent."""
+
+    async def fetch_one(self, *_: Any, **__: Any) -> Any:
+        return Grant(5, 5, 60.0, datetime.now(UTC))
+
+    async def execute(self, *_: Any, **__: Any) -> None:
+        await super().fetch_one()
+
+
+@pytest.mark.parametrize("silent", [False, True])
+async def test_a_store_that_is_away_is_asked_once_to_take_tokens_back(*, silent: bool) -> None:
+    failing = FailingStorage(silent=silent)
+    limiter = RateLimiter(SimpleNamespace(storage=failing))
+    assert all([await passes(limiter, LIMIT, str(number)) for number in range(20)])
+    await limiter.give_back(monotonic() + 2)
+    assert failing.asked == 1
