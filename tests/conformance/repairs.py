@@ -25,6 +25,9 @@ EXACT = 2**53
 RULE = {"name": "late", "match": {"path": "/api/v1/elsewhere"}, "response": {"status": 200, "text": "late"}}
 FRESH = ("/api/v1/_stub/rules/{rule_id}", "/api/v1/_stub/requests/{entry_id}")
 
+LARGEST = 2**63
+"""Integers have 64 bits."""
+
 IDENTIFIERS = ("doctor_id", "license_number", "npi")
 REFERENCES = {
     "/api/v1/insurance/medical/enrich": (
@@ -203,5 +206,7 @@ def with_whole_numbers(value: Any) -> Any:
         return {name: with_whole_numbers(member) for name, member in value.items()}
     if isinstance(value, list):
         return [with_whole_numbers(member) for member in value]
+    if isinstance(value, int) and abs(value) >= LARGEST:
+        return 0
     is_whole = isinstance(value, float) and value.is_integer() and abs(value) < EXACT
     return int(value) if is_whole else value
