@@ -35,6 +35,7 @@ class Forked(Process):
         """Begin to serve."""
         with held():
             super().start()
+        self.child_conn.close()  # the worker alone has it now: its end ends a wait for its sign of life
 
 
 def _begin(serve_on: Any, sockets: list[socket.socket]) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+import uvicorn
 
+from core.uvicorn_server import Forked
 from tests.faults.kit.cluster import Cluster
 from tests.faults.kit.processes import Server, environment, server
 
@@ -122,3 +124,12 @@ async def test_a_second_signal_skips_the_drain(postgres: Cluster, folder: Path, 
         assert serving.running
         serving.send(signal.SIGTERM)
         assert await serving.ended() == 0
+
+
+def test_who_waits_for_a_sign_of_life_of_a_worker_notices_its_end() -> None:
+    worker = Forked(uvicorn.Config("core.nothing:here", log_config=None), [])
+    worker.start()
+    worker.process.join(60)
+    assert worker.parent_conn.poll(5)
+    assert not worker.ping()
+    worker.kill()
