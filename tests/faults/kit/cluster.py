@@ -17,7 +17,7 @@ import psutil
 from adapters.storage.server_programs import account_for, initialise, private_folder, run_program
 from ports.secrets import Secret
 
-PATIENCE: Final = 120.0
+PATIENCE = 120.0
 NOT_READY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InternalClientError)
 
 
