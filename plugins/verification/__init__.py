@@ -47,7 +47,7 @@ manifest: Final = PluginManifest(
     name="verification",
     version="1.0.0",
     summary="Primary source verification of doctors, academic records and insurance claims.",
-    ports=("storage", "mail"),
+    optional_ports=("mail",),  # a job sends; while mail is away it waits, and everything else is served
     settings=Settings,
 )
 
