@@ -105,8 +105,12 @@ class Ledger:
     async def open(cls, storage: Storage, number: int, lease: float) -> Self | None:
         """Connect and show that worker `number` is alive; None where another worker has this number."""
         connection = await storage.connect(application_name="hexastar worker", server_settings=SETTINGS)
-        if await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", LIVENESS, number):
-            return cls(connection, number, lease)
+        try:
+            if await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", LIVENESS, number):
+                return cls(connection, number, lease)
+        except BaseException:
+            connection.terminate()
+            raise
         await connection.close()
         return None
 
