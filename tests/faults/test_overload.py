@@ -66,7 +66,8 @@ async def test_answers_that_a_stub_delays_take_no_place(postgres: Cluster, folde
     dsn = await postgres.create_database("delayed")
     environ = environment(dsn, "verification", HTTP__MAX_IN_FLIGHT="20", PLUGINS__VERIFICATION__OPEN_READS="true")
     async with server(folder, environ) as running:
-        httpx.get(f"{running.url}{STUBBED}", timeout=30)  # the first request of a process waits for the stub's rules
+        async with httpx.AsyncClient(base_url=running.url, timeout=30) as first:
+            await first.get(STUBBED)  # waits for the stub's rules, as the first request of a process does
         outcome = await offer(
             running.port, STUBBED, rate=2_000, seconds=0.1, connections=200, headers=["X-Stub-Delay-Ms: 1000"]
         )
