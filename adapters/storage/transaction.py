@@ -92,9 +92,12 @@ class CompiledTransaction:
             return
         if connection.is_closed():
             self._pool.recycle(connection)
-            raise Unavailable("the connection to the database was lost before the commit", retry_after=RETRY_AFTER)
+            raise lost_before_commit()
         try:
             status = await connection.execute("COMMIT")
+        except asyncpg.InternalClientError as error:  # the driver, which is being told of the end, has sent nothing
+            self._pool.recycle(connection)
+            raise lost_before_commit() from error
         except BaseException as error:
             self._pool.recycle(connection)
             reraise_in_doubt(connection, error, "commit")
@@ -123,3 +126,8 @@ class CompiledTransaction:
 def affected(status: str) -> int:
     """Return the number of rows in a command's status, such as `UPDATE 3` or `INSERT 0 1`."""
     return int(status.rpartition(" ")[2])
+
+
+def lost_before_commit() -> Unavailable:
+    """Return the refusal of a commit that was never sent."""
+    return Unavailable("the connection to the database was lost before the commit", retry_after=RETRY_AFTER)
