@@ -13,9 +13,9 @@ import msgspec
 
 from core.closing import ClosingInTime
 from core.config import Config
+from core.config.sections import SectionReader
 from core.containment import contained
 from core.faults import ConfigurationFault, StartupError, did_you_mean, one_line
-from core.sections import SectionReader
 
 
 class AdapterDeclaration(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,11 +12,12 @@ import msgspec
 from core import failpoints, features
 from core.adapters import AdapterRegistry, Binder, Binding
 from core.config import Config, read_config
+from core.config.loading import misspelt_variables
+from core.config.production import Section, refused_in_production
 from core.declarations import Collector, Declarations
 from core.faults import ConfigurationError, ConfigurationFault
 from core.jobs.declare import Job
 from core.plugins import PluginSet
-from core.refusals import Section, misspelt_variables, refused_in_production
 
 CORE_PORTS: Final = ("storage",)
 

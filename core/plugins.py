@@ -19,10 +19,10 @@ import pluggy
 
 from core import hookspecs
 from core.config import Config
+from core.config.sections import SectionReader
 from core.declared_types import require_type
 from core.faults import ConfigurationFault, did_you_mean, one_line
 from core.manifest import PluginManifest
-from core.sections import SectionReader
 
 ENTRY_POINT_GROUP: Final = "hexastar.plugins"
 HOME: Final = "plugins"

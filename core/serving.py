@@ -14,7 +14,7 @@ from litestar import Litestar
 from litestar.routes import WebSocketRoute
 
 from core.composition import Composition
-from core.config import HttpSettings
+from core.config.settings import HttpSettings
 from core.draining import GRACE, longest_stop
 from core.faults import StartupError
 from core.http.head_limits import MAX_HEAD

@@ -12,7 +12,7 @@ from typing import Final
 import click
 
 from core.cli.probe import COMMAND, check_workers
-from core.config import PATH_VARIABLE
+from core.config.sources import PATH_VARIABLE
 
 HOUSE: Final = Path(__file__).parents[2]
 """The folder that holds `app.py` and the packages beside it."""

@@ -7,7 +7,7 @@ import structlog
 
 from core.clock import SystemClock
 from core.composition import Composition
-from core.config_file import PREFIX
+from core.config.sources import PREFIX
 from core.http.console.one_time_login import login_token
 from core.keys import admin_key, key_ring
 from core.serving import Address

@@ -12,7 +12,7 @@ from litestar import Litestar
 from litestar.di import Provide
 
 from adapters.storage import postgres
-from core.config import HttpSettings
+from core.config.settings import HttpSettings
 from core.http.admission import admit
 from core.http.body import StrictRequest
 from core.http.doorkeeper import Doorkeeper, Refusal

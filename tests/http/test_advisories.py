@@ -11,7 +11,7 @@ from litestar.params import JSONBody, MultipartBody
 from litestar.stores.file import FileStore
 
 from core.auth import PUBLIC
-from core.config import HttpSettings
+from core.config.settings import HttpSettings
 from core.http.cors import Cors
 from core.http.headers import AllowedHosts, TrustedProxies
 from core.http.problem_types import ALL

@@ -9,7 +9,7 @@ from litestar import Request, Response, get, post
 from litestar.params import FromPath, JSONBody
 
 from core.auth import PUBLIC
-from core.config import HttpSettings
+from core.config.settings import HttpSettings
 from core.http.body_limits import BodyDeadlines, within_deadlines
 
 

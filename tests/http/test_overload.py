@@ -10,7 +10,7 @@ from litestar import Request, get, post
 from litestar.response import Stream
 
 from core.auth import PUBLIC
-from core.config import HttpSettings
+from core.config.settings import HttpSettings
 from core.http.doorkeeper import Doorkeeper
 from core.http.overload import Admission, Place
 

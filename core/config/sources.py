@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from core.config.sections import FromEnvironment
 from core.faults import ConfigurationFault
-from core.sections import FromEnvironment
 
+FILE_NAME: Final = "plugins.toml"
+PATH_VARIABLE: Final = "HEXASTAR_CONFIG"
 PREFIX: Final = "HEXASTAR__"
 
 Raw = dict[str, Any]

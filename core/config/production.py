@@ -1,13 +1,12 @@
-"""What is refused although every value has the right type: variables that nothing reads, and what is unsafe."""
+"""What would serve, unsafely: production refuses it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_network
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from core.config import MINIMUM_SECRET_LENGTH, PATH_VARIABLE, Config, TopLevel
-from core.config_file import PREFIX, read_dotenv
+from core.config.checks import MINIMUM_SECRET_LENGTH
+from core.config.settings import Config
 from core.faults import ConfigurationFault
 from ports.secrets import Secret
 
@@ -25,18 +24,6 @@ THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
 
 Section = tuple[str, Any]
 """A dotted name and its settings."""
-
-
-def misspelt_variables(config: Config, environ: Mapping[str, str]) -> Iterator[ConfigurationFault]:
-    """Yield a fault for each `HEXASTAR_KEY` whose key exists: with one underscore it would be ignored in silence.
-
-    Others of that prefix are left alone: Kubernetes makes some for a service of our name.
-    """
-    keys = {f"HEXASTAR_{name.upper()}": name for name in TopLevel.__struct_fields__}
-    given = {**read_dotenv(Path(config.directory) / ".env", []), **environ}
-    for variable in sorted(keys.keys() & given.keys() - {PATH_VARIABLE}):
-        hint = f"{PREFIX}{keys[variable].upper()}, with two underscores"
-        yield ConfigurationFault(variable, "", "is read by nobody", hint)
 
 
 def refused_in_production(
