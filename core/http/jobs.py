@@ -12,6 +12,7 @@ from litestar.status_codes import HTTP_200_OK
 
 from core.auth import scope
 from core.http.injected import Injected
+from core.http.openapi_links import leads
 from core.http.pagination import DEFAULT_LIMIT, Cursor, Cursors, Limit, Page, with_links
 from core.http.problem_types import INVALID_CURSOR, JOB_KEY_TAKEN, JOB_STATE_CONFLICT, NOT_FOUND
 from core.http.problems import Problem
@@ -32,6 +33,8 @@ OnlyPlugin = Annotated[
 ]
 
 _SORT: Final = "-id"
+_ONE_JOB: Final = ("jobs_show_job", "jobs_retry_job", "jobs_cancel_job")
+_THIS: Final = {"job_id": "$response.body#/id"}
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -40,7 +43,7 @@ class Place(msgspec.Struct, frozen=True):
     id: UUID
 
 
-@get("/", access=READ, problems=(INVALID_CURSOR,))
+@get("/", access=READ, problems=(INVALID_CURSOR,), leads_to=leads(*_ONE_JOB, job_id="$response.body#/data/0/id"))
 async def list_jobs(
     request: Request[Any, Any, Any],
     storage: Injected[Storage],
@@ -58,13 +61,19 @@ async def list_jobs(
     return with_links(request, cursors.page(rows, limit, key=lambda row: (row.id,), sort=_SORT, filters=filters))
 
 
-@get("/{job_id:uuid}", access=READ)
+@get("/{job_id:uuid}", access=READ, leads_to=leads("jobs_retry_job", "jobs_cancel_job", **_THIS))
 async def show_job(storage: Injected[Storage], job_id: FromPath[UUID]) -> JobView:
     """Show one background job."""
     return await existing(JobAdmin(storage), job_id)
 
 
-@post("/{job_id:uuid}/retry", access=WRITE, problems=(JOB_STATE_CONFLICT, JOB_KEY_TAKEN), status_code=HTTP_200_OK)
+@post(
+    "/{job_id:uuid}/retry",
+    access=WRITE,
+    problems=(JOB_STATE_CONFLICT, JOB_KEY_TAKEN),
+    leads_to=leads("jobs_show_job", "jobs_cancel_job", **_THIS),
+    status_code=HTTP_200_OK,
+)
 async def retry_job(uow: Injected[UnitOfWork], services: Injected[Services], job_id: FromPath[UUID]) -> JobView:
     """Queue a dead job again, with all its attempts."""
     admin = JobAdmin(uow, services.bell)
@@ -72,7 +81,13 @@ async def retry_job(uow: Injected[UnitOfWork], services: Injected[Services], job
     return await existing(admin, job_id)
 
 
-@post("/{job_id:uuid}/cancel", access=WRITE, problems=(JOB_STATE_CONFLICT,), status_code=HTTP_200_OK)
+@post(
+    "/{job_id:uuid}/cancel",
+    access=WRITE,
+    problems=(JOB_STATE_CONFLICT,),
+    leads_to=leads("jobs_show_job", "jobs_retry_job", **_THIS),
+    status_code=HTTP_200_OK,
+)
 async def cancel_job(uow: Injected[UnitOfWork], job_id: FromPath[UUID]) -> JobView:
     """Make a job that waits, runs or is parked dead."""
     admin = JobAdmin(uow)

@@ -1,7 +1,7 @@
 """The OpenAPI document: what Litestar reads off the signatures, and what only this application knows.
 
-That is the refusals, the credentials, Idempotency-Key, the headers of every answer, and the names of operations. The
-document is made at the first request for it, rendered once, and says the same in every process.
+That is the refusals, the credentials, Idempotency-Key, the headers of every answer, where it leads on to, and the names
+of operations. The document is made at the first request for it, rendered once, and says the same in every process.
 """
 
 from collections.abc import Iterable, Mapping
@@ -35,6 +35,7 @@ from litestar.types.internal_types import PathParameterDefinition
 
 from core.auth import Access, Demand
 from core.http.idempotency import MAX_KEY_LENGTH
+from core.http.openapi_links import links
 from core.http.openapi_refusals import (
     RATE_LIMIT_HEADERS,
     REQUEST_ID,
@@ -139,7 +140,7 @@ def name_operation(
     handler: HTTPRouteHandler, _method: Method, path_components: list[str | PathParameterDefinition]
 ) -> str:
     """Return a stable name for clients to be generated with: the group and the handler's, `doctors_verify`."""
-    group, name = _tags(handler)[0], handler.handler_name
+    group, name = _tags(handler)[0].replace(" ", "_"), handler.handler_name
     parts = [name] if group in name.split("_") else [group, name]
     several = len(handler.paths) > 1
     return "_".join([*parts, *map(str, path_components)] if several else parts)
@@ -210,7 +211,7 @@ def _complete(endpoint: Endpoint, answer: OpenAPIResponse) -> OpenAPIResponse:
             header.schema = _STRING
     if endpoint.honours_key:
         headers["Idempotent-Replayed"] = Reference(ref="#/components/headers/IdempotentReplayed")
-    return replace(answer, headers=headers)
+    return replace(answer, headers=headers, links=links(endpoint.handler.opt.get("leads_to", ())) or None)
 
 
 def _security(access: Access | None, schemes: list[str]) -> list[dict[str, list[str]]] | None:

@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from core.auth import PUBLIC
+from core.http.openapi_links import leads
 from core.http.problem_handlers import STATE_KEY
 from core.http.problem_types import NOT_FOUND
 from core.http.problems import Problem, ProblemRegistry, ProblemType
@@ -41,7 +42,13 @@ def _answer(request: Request[Any, Any, Any], described: Any, title: str, content
     return Response(page, media_type="text/html", headers={"Vary": "Accept"})
 
 
-@get("/problems", access=PUBLIC, tags=["problems"], sync_to_thread=False)
+@get(
+    "/problems",
+    access=PUBLIC,
+    tags=["problems"],
+    leads_to=leads("problems_describe_problem", code="$response.body#/data/0/code"),
+    sync_to_thread=False,
+)
 def list_problems(request: Request[Any, Any, Any]) -> Response[Any]:
     """List every kind of problem that this service answers with."""
     registry: ProblemRegistry = request.app.state[STATE_KEY]

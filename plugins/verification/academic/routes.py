@@ -1,7 +1,7 @@
 """The routes of academic admission: three to register, two that verify claims, three that judge students."""
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 from litestar import Request, Response, Router, get, post
 from litestar.datastructures import ResponseHeader
@@ -13,6 +13,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 from core.auth import PUBLIC, Principal, scope
 from core.clock import Clock
 from core.http.injected import Injected
+from core.http.openapi_links import leads
 from core.http.pagination import DEFAULT_LIMIT, Cursor, Cursors, Limit, Page, with_links
 from core.injection import Services
 from core.keys import key_ring
@@ -27,12 +28,18 @@ from plugins.verification.problems import AS_OF_IN_FUTURE
 from plugins.verification.settings import Settings
 from ports.storage import Storage
 
+STUDENT_AND_PROGRAM: Final = {"student_id": "$response.body#/student_id", "program": "$response.body#/program"}
+
 
 @post(
     "/admin/students",
     access=scope("verification:admin"),
     summary="Register a student",
     problems=problems.STUDENT_PROBLEMS,
+    leads_to=(
+        *leads("academic_calculate_merit", "academic_check_eligibility", student_id="$response.body#/student_id"),
+        *leads("academic_verify_roll_number", roll_number="$request.body#/records/0/roll_number"),
+    ),
     description="Registers a student with every academic record in one transaction.",
 )
 async def add_student(
@@ -47,6 +54,7 @@ async def add_student(
     access=scope("verification:admin"),
     summary="State what a program asks of its applicants",
     problems=(problems.INVALID_RULE, problems.RULE_EXISTS),
+    leads_to=leads("academic_check_eligibility", program="$response.body#/program"),
     description="`?upsert=true` replaces the program's rule with its next version and answers 200.",
     responses={HTTP_200_OK: ResponseSpec(schemas.EligibilityRuleOut, description="The rule was replaced.")},
 )
@@ -66,6 +74,7 @@ async def add_eligibility_rule(
     access=scope("verification:admin"),
     summary="State how a program weighs its applicants",
     problems=problems.MERIT_RULE_PROBLEMS,
+    leads_to=leads("academic_calculate_merit", "academic_merit_list", program="$response.body#/program"),
     description="`?upsert=true` replaces the program's rule with its next version and answers 200.",
     responses={HTTP_200_OK: ResponseSpec(schemas.MeritRuleOut, description="The rule was replaced.")},
 )
@@ -120,6 +129,7 @@ async def verify_certificate(
     "/check-eligibility",
     summary="Check whether a student may apply for a program",
     problems=problems.ELIGIBILITY_PROBLEMS,
+    leads_to=leads("academic_calculate_merit", **STUDENT_AND_PROGRAM),
 )
 async def check_eligibility(
     uow: Injected[UnitOfWork],
@@ -136,7 +146,15 @@ async def check_eligibility(
     return await decisions.check_eligibility(uow, clock, principal, signer, question)
 
 
-@get("/calculate-merit", summary="Calculate a student's merit for a program", problems=problems.MERIT_PROBLEMS)
+@get(
+    "/calculate-merit",
+    summary="Calculate a student's merit for a program",
+    problems=problems.MERIT_PROBLEMS,
+    leads_to=(
+        *leads("academic_check_eligibility", **STUDENT_AND_PROGRAM),
+        *leads("academic_merit_list", program="$response.body#/program", category="$response.body#/category"),
+    ),
+)
 async def calculate_merit(
     *,
     uow: Injected[UnitOfWork],
@@ -161,6 +179,12 @@ async def calculate_merit(
     "/merit-list",
     summary="List a program's applicants by merit",
     problems=(AS_OF_IN_FUTURE, problems.RULES_NOT_FOUND),
+    leads_to=leads(
+        "academic_calculate_merit",
+        "academic_check_eligibility",
+        student_id="$response.body#/data/0/student_id",
+        program="$request.query.program",
+    ),
     response_headers=[ResponseHeader("Link", documentation_only=True, description="RFC 8288: first and next page.")],
 )
 async def merit_list(

@@ -14,6 +14,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 from core.auth import PUBLIC, Principal, scope
 from core.clock import Clock
 from core.http.injected import Injected
+from core.http.openapi_links import leads
 from core.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from plugins.verification.doctors.schemas import answers
 from plugins.verification.doctors.schemas import parameters as query
@@ -31,6 +32,17 @@ from plugins.verification.settings import Settings
 from ports.storage import Storage
 
 VERIFY_PATH: Final = "/api/v1/doctors/psv/verify"
+SOURCES: Final = leads(
+    "doctors_license_status",
+    "doctors_degree_info",
+    "doctors_board_cert_info",
+    "doctors_training_info",
+    "doctors_employment_info",
+    "doctors_disciplines_check",
+    "doctors_malpractice_history",
+    doctor_id="$response.body#/doctor_id",
+)
+"""What each source says of the doctor that an answer is about."""
 
 
 async def provide_inquiry(
@@ -67,6 +79,7 @@ async def provide_sources(
     "/admin/add",
     access=scope("verification:admin"),
     problems=REGISTRATION_PROBLEMS,
+    leads_to=(*leads("doctors_verify", doctor_id="$response.body#/doctor_id"), *SOURCES),
     response_headers=[ResponseHeader("Location", documentation_only=True, description="Where it can be verified.")],
     summary="Register a doctor",
     description="Registers a doctor with degrees, certificates, training, posts, actions and cases in one transaction. "
@@ -151,7 +164,7 @@ async def malpractice_history(
     return await sources.malpractice(lookback_years, status)
 
 
-@get("/psv/verify", summary="Verify a doctor's credentials as a whole")
+@get("/psv/verify", summary="Verify a doctor's credentials as a whole", leads_to=SOURCES)
 async def verify(
     inquiry: Injected[Inquiry],
     uow: Injected[UnitOfWork],

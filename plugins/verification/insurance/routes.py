@@ -11,6 +11,7 @@ from core.auth import Principal, scope
 from core.clock import Clock, new_id
 from core.http.idempotent_steps import IdempotentSteps
 from core.http.injected import Injected
+from core.http.openapi_links import Lead
 from core.http.problem_types import UPSTREAM_REJECTED
 from core.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from plugins.verification.evidence.receipts import Signer
@@ -25,6 +26,7 @@ from ports.mail import Mail
 
 ADMIN: Final = scope("verification:admin")
 WRITE: Final = scope("verification:write")
+REGISTERED: Final = "$response.body#/id"
 
 Strict = Annotated[bool, QueryParameter(description="Refuse doubtful and unlisted codes instead of warning of them.")]
 Wait = Annotated[bool, QueryParameter(description="Try to send before answering.")]
@@ -40,6 +42,7 @@ Wait = Annotated[bool, QueryParameter(description="Try to send before answering.
         problems.UNKNOWN_ICD_CODE,
         problems.EMPTY_DIAGNOSIS,
     ),
+    leads_to=(Lead("insurance_enrich", body={"enrichment_request_id": REGISTERED}),),
     description="Codes are answered in their normal form, with warnings about doubtful ones; `?strict=true` refuses "
     "those and such as the code list does not hold.",
 )
@@ -64,6 +67,7 @@ async def register_enrichment(
         problems.CURRENCY_EXPONENT,
         problems.FOUR_EYES,
     ),
+    leads_to=(Lead("insurance_act_on_review", body={"review_id": REGISTERED}),),
 )
 async def register_review(
     data: JSONBody[reviews.ReviewRegistration],
@@ -85,6 +89,7 @@ async def register_review(
         problems.CURRENCY_EXPONENT,
         problems.COINSURANCE_OUT_OF_RANGE,
     ),
+    leads_to=(Lead("insurance_process_payout", body={"payout_request_id": REGISTERED}),),
 )
 async def register_payout(
     data: JSONBody[payouts.PayoutRegistration], uow: Injected[UnitOfWork], clock: Injected[Clock]
@@ -98,6 +103,7 @@ async def register_payout(
     access=ADMIN,
     summary="Register a notification",
     description="It is sent on request, or from `send_after` on by itself.",
+    leads_to=(Lead("insurance_send_notification", body={"notification_id": REGISTERED}),),
 )
 async def register_notification(
     data: JSONBody[notifications.NotificationRegistration],

@@ -13,6 +13,7 @@ from litestar.status_codes import HTTP_200_OK
 from core.auth import scope
 from core.http.dependencies import Service
 from core.http.injected import Injected
+from core.http.openapi_links import leads
 from core.http.pagination import DEFAULT_LIMIT, Cursor, Cursors, Limit, Page, with_links
 from core.http.values import Timestamp
 from core.injection import Services
@@ -27,6 +28,9 @@ from plugins.verification.stub.service.journaling import circle_of
 from plugins.verification.stub.service.search import SEARCH_SECONDS, Search
 from ports.storage import Storage
 
+ONE_REQUEST: Final = leads(
+    "stub_journal_show_request", "stub_journal_forget_request", entry_id="$response.body#/data/0/id"
+)
 LINKS: Final = [ResponseHeader("Link", documentation_only=True, description="RFC 8288: first and next page.")]
 
 WantedMethod = Annotated[str | None, QueryParameter(max_length=32, description="The method, in capitals.")]
@@ -37,7 +41,7 @@ Since = Annotated[Timestamp | None, QueryParameter(description="Those that came 
 Matched = Annotated[bool | None, QueryParameter(description="Whether a rule answered, or the real handler.")]
 
 
-@get("/requests", summary="List what was asked", response_headers=LINKS)
+@get("/requests", summary="List what was asked", response_headers=LINKS, leads_to=ONE_REQUEST)
 async def list_requests(
     request: Request[Any, Any, Any],
     storage: Injected[Storage],
@@ -58,7 +62,12 @@ async def list_requests(
     return with_links(request, await recorded.entries(storage, cursors, filters, cursor, limit))
 
 
-@get("/requests/{entry_id:uuid}", summary="Show one request", problems=(JOURNAL_ENTRY_NOT_FOUND,))
+@get(
+    "/requests/{entry_id:uuid}",
+    summary="Show one request",
+    problems=(JOURNAL_ENTRY_NOT_FOUND,),
+    leads_to=leads("stub_journal_forget_request", entry_id="$response.body#/id"),
+)
 async def show_request(
     storage: Injected[Storage], circle: Injected[JournalCircle], entry_id: FromPath[UUID]
 ) -> JournalEntryOut:
@@ -100,6 +109,7 @@ async def count_requests(
 @post(
     "/requests/find",
     summary="Find what was asked",
+    leads_to=ONE_REQUEST,
     problems=SEARCH_PROBLEMS,
     idempotency="none",
     status_code=HTTP_200_OK,

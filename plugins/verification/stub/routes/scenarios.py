@@ -10,6 +10,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 
 from core.http.injected import Injected
+from core.http.openapi_links import leads
 from core.http.pagination import DEFAULT_LIMIT, Cursor, Cursors, Limit, Page, with_links
 from core.unit_of_work import UnitOfWork
 from plugins.verification.stub import problems
@@ -34,6 +35,7 @@ class Place(msgspec.Struct, frozen=True):
 @get(
     "/scenarios",
     summary="List scenarios and their states",
+    leads_to=leads("stub_put_state", name="$response.body#/data/0/name"),
     response_headers=[ResponseHeader("Link", documentation_only=True, description="RFC 8288: first and next page.")],
 )
 async def list_scenarios(

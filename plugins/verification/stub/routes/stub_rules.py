@@ -11,6 +11,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 
 from core.http.injected import Injected
+from core.http.openapi_links import leads
 from core.http.pagination import DEFAULT_LIMIT, Cursor, Cursors, Limit, Page, with_links
 from core.unit_of_work import UnitOfWork
 from plugins.verification.settings import Settings
@@ -20,6 +21,8 @@ from plugins.verification.stub.service import stub_rules as rules
 from ports.storage import Storage
 
 SORT: Final = "-position"
+ONE_RULE: Final = ("stub_show_rule", "stub_replace_rule", "stub_delete_rule")
+THIS: Final = {"rule_id": "$response.body#/id"}
 
 ReplaceAll = Annotated[bool, QueryParameter(description="Whether the rules that are there are deleted first.")]
 
@@ -33,6 +36,7 @@ class Place(msgspec.Struct, frozen=True):
 @get(
     "/rules",
     summary="List the rules that overlay answers",
+    leads_to=leads(*ONE_RULE, rule_id="$response.body#/data/0/id"),
     response_headers=[ResponseHeader("Link", documentation_only=True, description="RFC 8288: first and next page.")],
 )
 async def list_rules(
@@ -52,6 +56,7 @@ async def list_rules(
 @post(
     "/rules",
     summary="Overlay answers with a rule",
+    leads_to=leads(*ONE_RULE, **THIS),
     problems=(problems.INVALID_STUB_RULE, problems.STUB_RULES_FULL),
     response_headers=[ResponseHeader("Location", documentation_only=True, description="Where the rule is.")],
 )
@@ -63,7 +68,7 @@ async def add_rule(
     return Response(rule, headers={"Location": f"/api/v1/_stub/rules/{rule.id}"})
 
 
-@get("/rules/export", summary="Export every rule")
+@get("/rules/export", summary="Export every rule", leads_to=leads(*ONE_RULE, rule_id="$response.body#/rules/0/id"))
 async def export_rules(storage: Injected[Storage]) -> RuleExport:
     """Return every rule in the form in which they can be imported again."""
     return await rules.export(storage)
@@ -85,7 +90,12 @@ async def import_rules(
     return await rules.import_rules(uow, settings.stub, data, replace_all=replace)
 
 
-@get("/rules/{rule_id:uuid}", summary="Show a rule", problems=(problems.STUB_RULE_NOT_FOUND,))
+@get(
+    "/rules/{rule_id:uuid}",
+    summary="Show a rule",
+    problems=(problems.STUB_RULE_NOT_FOUND,),
+    leads_to=leads("stub_replace_rule", "stub_delete_rule", **THIS),
+)
 async def show_rule(storage: Injected[Storage], rule_id: FromPath[UUID]) -> RuleOut:
     """Return a rule."""
     return await rules.show(storage, rule_id)
@@ -94,6 +104,7 @@ async def show_rule(storage: Injected[Storage], rule_id: FromPath[UUID]) -> Rule
 @put(
     "/rules/{rule_id:uuid}",
     summary="Replace a rule",
+    leads_to=leads("stub_show_rule", "stub_delete_rule", **THIS),
     problems=(problems.STUB_RULE_NOT_FOUND, problems.INVALID_STUB_RULE),
 )
 async def replace_rule(data: JSONBody[RuleIn], uow: Injected[UnitOfWork], rule_id: FromPath[UUID]) -> RuleOut:
