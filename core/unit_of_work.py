@@ -27,7 +27,7 @@ from core.failpoints import Failpoint
 from core.jobs.declare import Job, P
 from core.jobs.outbox import JobOutbox, JobRow
 from core.lost_connections import lost_under
-from ports.errors import OutcomeUnknown, Unavailable
+from ports.errors import Unavailable
 from ports.storage import Connection, Query, Storage, Transaction
 
 T = TypeVar("T")
@@ -249,16 +249,8 @@ class UnitOfWork:
             session.connection()
             await_(self._write(lambda connection: connection.executemany(self._outbox.insert_sql, self._rows)))
             self._sent += [row[1] for row in self._rows]
-        if self._driver is None:
-            return
-        if self._driver.is_closed():
-            raise Unavailable("the connection to the database was lost before the commit")
-        try:
+        if self._driver is not None:
             session.commit()
-        except Unavailable as error:
-            if self._driver.is_closed():
-                raise OutcomeUnknown("commit", error.detail) from error
-            raise
 
     async def _end(self) -> None:
         self._ended = True

@@ -73,6 +73,11 @@ def reraise_in_doubt(connection: asyncpg.Connection, error: BaseException, refer
     reraise(connection, error)
 
 
+def lost_before_commit() -> Unavailable:
+    """Return the error for a COMMIT that was never sent."""
+    return Unavailable("the connection to the database was lost before the commit", retry_after=RETRY_AFTER)
+
+
 def transaction_aborted() -> Rejected:
     """Return the error for a COMMIT that the server answered with a rollback."""
     return Rejected("transaction_aborted", "a statement had failed before the commit, so everything was rolled back")

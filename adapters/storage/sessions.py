@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 from sqlalchemy.util import await_
 
-from adapters.storage.failures import RETRY_AFTER, transaction_aborted, unavailable
-from adapters.storage.transaction import ROLLBACK_TIME
-from ports.errors import Unavailable
+from adapters.storage.failures import RETRY_AFTER, unavailable
+from adapters.storage.transaction import ROLLBACK_TIME, commit
+from ports.errors import OutcomeUnknown, Unavailable
 from ports.queries import PostgresDialect
 
 _DRIVER: Final = "hexastar"
@@ -67,9 +67,10 @@ class DriverTransaction:
 
         Raises:
             Rejected: `transaction_aborted`: a statement had failed before, so that the server rolled back.
+            Unavailable: it did not happen.
+            OutcomeUnknown: the connection broke under it.
         """
-        if await self._connection.execute("COMMIT") != "COMMIT":
-            raise transaction_aborted()
+        await commit(self._connection)
 
     async def rollback(self) -> None:
         """Roll back, by dropping the connection where the server does not answer."""
@@ -114,4 +115,7 @@ def create_engine(
 
 def _translate(context: ExceptionContext) -> BaseException | None:
     error = getattr(context.original_exception, "driver_exception", None) or context.original_exception
+    if isinstance(error, Unavailable | OutcomeUnknown):  # of the commit; nobody asks its connection again
+        context.is_disconnect = True
+        return error
     return unavailable(error, gone=context.is_disconnect)

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import asyncpg
 
-from adapters.storage.failures import FAILURES, RETRY_AFTER, reraise, reraise_in_doubt, transaction_aborted
+from adapters.storage.failures import FAILURES, lost_before_commit, reraise, reraise_in_doubt, transaction_aborted
 from adapters.storage.pool import Pool
-from ports.errors import Unavailable
+from ports.errors import Rejected
 from ports.queries import Query, T
 
 ROLLBACK_TIME: Final = 0.25
@@ -90,20 +90,15 @@ class CompiledTransaction:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        if connection.is_closed():
-            self._pool.recycle(connection)
-            raise lost_before_commit()
         try:
-            status = await connection.execute("COMMIT")
-        except asyncpg.InternalClientError as error:  # the driver, which is being told of the end, has sent nothing
+            await commit(connection)
+        except Rejected:
+            self._pool.release(connection)
+            raise
+        except BaseException:
             self._pool.recycle(connection)
-            raise lost_before_commit() from error
-        except BaseException as error:
-            self._pool.recycle(connection)
-            reraise_in_doubt(connection, error, "commit")
+            raise
         self._pool.release(connection)
-        if status != "COMMIT":
-            raise transaction_aborted()
 
     async def rollback(self) -> None:
         """Undo it and give the connection back."""
@@ -128,6 +123,21 @@ def affected(status: str) -> int:
     return int(status.rpartition(" ")[2])
 
 
-def lost_before_commit() -> Unavailable:
-    """Return the refusal of a commit that was never sent."""
-    return Unavailable("the connection to the database was lost before the commit", retry_after=RETRY_AFTER)
+async def commit(connection: asyncpg.Connection) -> None:
+    """Commit what is open on a connection.
+
+    Raises:
+        Rejected: `transaction_aborted`: a statement had failed before, so that the server rolled back.
+        Unavailable: it did not happen.
+        OutcomeUnknown: the connection broke under it.
+    """
+    if connection.is_closed():
+        raise lost_before_commit()
+    try:
+        status = await connection.execute("COMMIT")
+    except asyncpg.InternalClientError as error:  # the driver, which has read the server's farewell, has sent nothing
+        raise lost_before_commit() from error
+    except Exception as error:
+        reraise_in_doubt(connection, error, "commit")
+    if status != "COMMIT":
+        raise transaction_aborted()
