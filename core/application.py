@@ -1,20 +1,16 @@
 """Assembles the application. The only module that knows all the others."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any, Final
 
-from litestar import Litestar, Router
+from litestar import Litestar
 from litestar.di import Provide
-from litestar.enums import HttpMethod
-from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin, ScalarRenderPlugin, SwaggerRenderPlugin
 from litestar.template.config import TemplateConfig
-from litestar.types import ASGIApp, ControllerRouterHandler
+from litestar.types import ASGIApp
 
-from core.auth import PUBLIC, Access, Authenticator
+from core.auth import Authenticator
 from core.authentication import AuthenticationMiddleware
 from core.cli.commands import CommandLine
 from core.clock import Clock, SystemClock
@@ -28,21 +24,14 @@ from core.http.body import StrictRequest
 from core.http.cors import Cors
 from core.http.deadline import within_deadline
 from core.http.dependencies import Service, hand_out_services
+from core.http.documentation import documentation
 from core.http.doorkeeper import Doorkeeper, Refusal
 from core.http.guard import HttpGuard
-from core.http.headers import DOCUMENTATION_POLICY, response_headers
+from core.http.headers import response_headers
 from core.http.health import Health, mark_started
 from core.http.idempotent_steps import provide_idempotent_steps
 from core.http.methods import unite_methods
-from core.http.openapi import (
-    DOCUMENT_PLUGINS,
-    DocumentConfig,
-    RenderedOnce,
-    components,
-    document_operations,
-    name_operation,
-    refuse_unknown_page,
-)
+from core.http.openapi import DOCUMENT_PLUGINS, document_operations
 from core.http.origins import OwnOrigins
 from core.http.page_templates import PageTemplates
 from core.http.parameters import ParameterRules
@@ -55,8 +44,8 @@ from core.http.values import PARAMETER_DECODERS
 from core.injection import Services
 from core.keys import key_ring
 from core.lifespan import freeze_collector, running_services
-from core.plugins import Plugin
 from core.redaction import know_secrets
+from core.routes import blame_plugins, check_routes, plugin_routers
 from core.starting import Application
 from core.telemetry.access_log import AccessLog
 from core.telemetry.entry import TelemetryMiddleware
@@ -65,7 +54,6 @@ from core.telemetry.logging import configure_logging
 
 NAME: Final = "hexastar"
 VERSION: Final = "0.1.0"
-DOCUMENTATION: Final = "/schema"
 
 
 def build_application(
@@ -95,7 +83,7 @@ def build_application(
     dependencies = _dependencies(services, composition)
     try:
         app = Application(
-            route_handlers=_routers(composition),
+            route_handlers=plugin_routers(composition),
             dependencies=dependencies,
             middleware=[
                 within_deadline(config.http.request_timeout),
@@ -109,7 +97,7 @@ def build_application(
             after_request=recordable,
             type_decoders=PARAMETER_DECODERS,
             request_max_body_size=config.http.max_body,
-            openapi_config=_documentation(composition),
+            openapi_config=documentation(VERSION, config.enabled, makers),
             template_config=TemplateConfig(instance=_templates(composition)),
             logging_config=None,
             lifespan=[_lifespan(services, composition, ports or {}, limiter, works=works)],
@@ -119,9 +107,9 @@ def build_application(
     except ConfigurationError:
         raise
     except Exception:
-        _blame(composition, dependencies)
+        blame_plugins(composition, dependencies)
         raise
-    _check_routes(app, config.source)
+    check_routes(app, config.source)
     ParameterRules(app)
     unite_methods(app)
     document_operations(app, makers, COUNTED if config.http.rate_limit else None)
@@ -150,30 +138,12 @@ def _settings(composition: Composition) -> dict[str, Any]:
     return {plugin.name: plugin.settings for plugin in composition.plugins.plugins}
 
 
-def _routers(composition: Composition) -> list[Router]:
-    return [_router(plugin, handlers) for plugin, handlers in composition.declarations.routes]
-
-
-def _router(plugin: Plugin, handlers: Sequence[ControllerRouterHandler]) -> Router:
-    """Wrap a plugin's routes: its settings are what its handlers mean by `settings`, and its name labels them."""
-    return Router(
-        path="/",
-        route_handlers=list(handlers),
-        dependencies={"settings": _constant(plugin.settings)},
-        opt={"plugin": plugin.name},
-    )
-
-
-def _constant(value: Any) -> Service:
-    return Service(lambda _connection: value)
-
-
 def _dependencies(services: Services, composition: Composition) -> dict[str, Provide]:
     return {
-        "services": _constant(services),
+        "services": Service(lambda _connection: services),
         "storage": Service(lambda _connection: services.storage),
         "units": Service(lambda _connection: services.units),
-        "clock": _constant(services.clock),
+        "clock": Service(lambda _connection: services.clock),
         "principal": Service(lambda connection: connection.scope["user"]),
         "uow": Provide(provide_unit_of_work),
         "steps": Provide(provide_idempotent_steps),
@@ -183,30 +153,6 @@ def _dependencies(services: Services, composition: Composition) -> dict[str, Pro
 
 def _port(services: Services, name: str) -> Service:
     return Service(lambda _connection: services.ports[name])
-
-
-def _documentation(composition: Composition) -> OpenAPIConfig:
-    enabled = ", ".join(composition.config.enabled) or "none"
-    return DocumentConfig(
-        title="Hexastar",
-        version=VERSION,
-        description=f"Enabled plugins: {enabled}. Refusals are RFC 9457 problem documents; see /problems.",
-        components=components(composition.declarations.authenticators),
-        operation_id_creator=name_operation,
-        openapi_router=Router(
-            path=DOCUMENTATION,
-            route_handlers=[],
-            opt={"access": PUBLIC, "plugin": "core"},
-            include_in_schema=False,
-            after_request=refuse_unknown_page,
-            response_headers={"Content-Security-Policy": DOCUMENTATION_POLICY},
-        ),
-        render_plugins=[
-            RenderedOnce(page)
-            for page in (ScalarRenderPlugin(), SwaggerRenderPlugin(path="/swagger"), JsonRenderPlugin())
-        ],
-        use_handler_docstrings=True,
-    )
 
 
 def _templates(composition: Composition) -> PageTemplates:
@@ -253,46 +199,6 @@ def _authenticators(services: Services, composition: Composition) -> dict[str, A
     if faults:
         raise ConfigurationError(faults)
     return authenticators
-
-
-def _blame(composition: Composition, dependencies: dict[str, Provide]) -> None:
-    """Raise ConfigurationError in the name of each plugin whose routes cannot be served."""
-    faults = []
-    for plugin, handlers in composition.declarations.routes:
-        if plugin.name != "core":
-            try:
-                Litestar(route_handlers=[_router(plugin, handlers)], dependencies=dependencies, openapi_config=None)
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with a plugin's routes is its fault
-                message = f"its routes cannot be served: {one_line(error)}"
-                faults.append(ConfigurationFault(composition.config.source, f"plugins.{plugin.name}", message))
-    if faults:
-        raise ConfigurationError(faults)
-
-
-def _check_routes(app: Litestar, source: str) -> None:
-    """Refuse routes that declare no access, and layers that replace what every request has to pass."""
-    faults = []
-    for route in app.routes:
-        for method, (handler, _) in getattr(route, "route_handler_map", {}).items():
-            name = f"{method} {route.path}"
-            if method != HttpMethod.OPTIONS and not isinstance(handler.opt.get("access"), Access):
-                hint = "add access=… to the handler"
-                faults.append(ConfigurationFault(source, name, "declares no access", hint))
-            is_litestars_own = method == HttpMethod.OPTIONS and not handler.include_in_schema
-            if not is_litestars_own and (replaced := _replaced(handler)):
-                hint = "use a guard, a dependency or a middleware instead"
-                faults.append(ConfigurationFault(source, name, f"replaces the application's {replaced}", hint))
-    if faults:
-        raise ConfigurationError(faults)
-
-
-def _replaced(handler: HTTPRouteHandler) -> str:
-    layers = {
-        "before_request": handler.resolve_before_request() is admit,
-        "request_class": handler.resolve_request_class() is StrictRequest,
-        "response_class": handler.resolve_response_class() is RecordedResponse,
-    }
-    return ", ".join(name for name, kept in layers.items() if not kept)
 
 
 def _enter(
