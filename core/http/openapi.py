@@ -7,14 +7,12 @@ of operations. The document is made at the first request for it, rendered once, 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from functools import partial
-from http import HTTPStatus
 from typing import Any, Final, cast
 
-from litestar import Litestar, Request, Response
+from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import (
     Components,
     OpenAPI,
@@ -28,7 +26,6 @@ from litestar.openapi.spec import (
     SecurityScheme,
 )
 from litestar.plugins import OpenAPISchemaPlugin
-from litestar.router import Router
 from litestar.routes import HTTPRoute
 from litestar.types import Method
 from litestar.types.internal_types import PathParameterDefinition
@@ -45,8 +42,6 @@ from core.http.openapi_refusals import (
     shared_refusals,
 )
 from core.http.openapi_types import TypeNotes, resolve
-from core.http.problem_types import NOT_FOUND
-from core.http.problems import Problem
 
 _STRING: Final = Schema(type=OpenAPIType.STRING)
 _KEY: Final = Parameter(
@@ -89,38 +84,6 @@ class DocumentConfig(OpenAPIConfig):
         """Return the empty document."""
         made = super().to_openapi_schema()
         return Document(**{field.name: getattr(made, field.name) for field in fields(made)})
-
-
-class RenderedOnce(OpenAPIRenderPlugin):
-    """A rendering of the document that is made at the first request for it and kept."""
-
-    def __init__(self, page: OpenAPIRenderPlugin) -> None:
-        super().__init__(path=page.paths, media_type=page.media_type)
-        self._page = page
-        self._rendered: bytes | None = None
-
-    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        """Return the page."""
-        if self._rendered is None:
-            self._rendered = self._page.render(request, openapi_schema)
-        return self._rendered
-
-    def receive_router(self, router: Router) -> None:
-        """Let the page add what it needs."""
-        self._page.receive_router(router)
-
-
-def refuse_unknown_page(response: Response[Any]) -> Response[Any]:
-    """Answer for a page of the documentation that is none as for any address that is none; Litestar has a page of HTML.
-
-    For the documentation's router, as its `after_request`.
-
-    Raises:
-        Problem: 404 `not_found`.
-    """
-    if response.status_code == HTTPStatus.NOT_FOUND:
-        raise Problem(NOT_FOUND)
-    return response
 
 
 def components(credentials: Iterable[str]) -> Components:

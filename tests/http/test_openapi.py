@@ -12,11 +12,11 @@ from litestar.testing import TestClient
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from core.auth import AUTHENTICATED, PUBLIC, scope
+from core.http.documentation import RenderedOnce
 from core.http.injected import Injected
 from core.http.openapi import (
     DOCUMENT_PLUGINS,
     DocumentConfig,
-    RenderedOnce,
     components,
     document_operations,
     name_operation,
