@@ -18,7 +18,7 @@ SQLAlchemy's through the session), since rules of the domain live in constraints
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -27,6 +27,9 @@ from ports.queries import Command, Query, T
 from ports.secrets import Secret
 
 __all__ = ["Command", "Connection", "PreparedStatement", "Query", "Record", "Storage", "Transaction"]
+
+OPERATION_BUCKETS: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
+"""Seconds between which the durations of operations are counted: those of OpenTelemetry's conventions."""
 
 Record = Any
 """A row as the driver gives it: `row["name"]`, `row[0]`, iterable."""
@@ -149,6 +152,23 @@ class PoolUsage(msgspec.Struct, frozen=True):
     timeouts: int
 
 
+class OperationDurations(msgspec.Struct, frozen=True):
+    """How long operations of one kind took, since the store was opened.
+
+    Attributes:
+        operation: what the statement did: `SELECT`, `INSERT`, `COMMIT` …; one of a fixed set.
+        error: SQLSTATE, or the class of what failed on this side; empty for those that did not fail.
+        counts: how many took no longer than each of `OPERATION_BUCKETS` but longer than the one before, and longer
+            than all.
+        seconds: how long they took altogether.
+    """
+
+    operation: str
+    error: str
+    counts: tuple[int, ...]
+    seconds: float
+
+
 class Storage(Protocol):
     """The relational store."""
 
@@ -185,6 +205,9 @@ class Storage(Protocol):
 
     def usage(self) -> PoolUsage:
         """Tell how the connections are used, at no cost."""
+
+    def operations(self) -> list[OperationDurations]:
+        """Tell how long the server took for statements through either door and on connections given out."""
 
     def session(self) -> AsyncSession:
         """Return a new session (`expire_on_commit=False`). The caller must close it."""

@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from adapters.storage.failures import reraise, reraise_in_doubt
+from adapters.storage.operations import Operations, measured, operation_name
 from adapters.storage.patience import Patience
 from adapters.storage.pool import Pool
 from adapters.storage.sessions import create_engine
@@ -19,7 +20,7 @@ from adapters.storage.transaction import CompiledTransaction, affected
 from ports.errors import Rejected
 from ports.queries import Command, Query, T
 from ports.secrets import Secret
-from ports.storage import PoolUsage
+from ports.storage import OperationDurations, PoolUsage
 
 OLDEST_SERVER: Final = 15
 CLOSE_GRACE: Final = 5.0
@@ -54,6 +55,8 @@ class AsyncpgStorage:
         self.dsn = dsn
         self._sizes = sizes
         self._patience = patience
+        self._operations = Operations()
+        self._connection_class = measured(self._operations)
         self._pool = Pool(self._open_pooled, size=sizes.compiled, acquire_timeout=sizes.acquire_timeout)
         self._engine: AsyncEngine | None = None
         self._sessions: async_sessionmaker[AsyncSession] | None = None
@@ -101,8 +104,11 @@ class AsyncpgStorage:
         connection = await self._pool.acquire()
         try:
             await connection.execute("BEGIN READ ONLY")
-            async for record in connection.cursor(compiled.sql, *arguments, prefetch=STREAM_BATCH):
-                yield compiled.build(record)
+            cursor = await connection.cursor(compiled.sql, *arguments)
+            operation = operation_name(compiled.sql)
+            while records := await self._operations.timed(operation, cursor.fetch(STREAM_BATCH)):
+                for record in records:
+                    yield compiled.build(record)
         except Exception as error:
             reraise(connection, error)
         finally:
@@ -115,6 +121,10 @@ class AsyncpgStorage:
     def usage(self) -> PoolUsage:
         """Tell how the connections are used."""
         return self._pool.usage()
+
+    def operations(self) -> list[OperationDurations]:
+        """Tell how long the server took for statements."""
+        return self._operations.durations()
 
     def session(self) -> AsyncSession:
         """Return a new session."""
@@ -139,7 +149,10 @@ class AsyncpgStorage:
         try:
             async with asyncio.timeout(self._sizes.acquire_timeout):
                 connection = await asyncpg.connect(
-                    self.dsn.reveal(), server_settings=settings, command_timeout=self._patience.command_timeout
+                    self.dsn.reveal(),
+                    server_settings=settings,
+                    command_timeout=self._patience.command_timeout,
+                    connection_class=self._connection_class,
                 )
                 self._patience.watch(connection)
                 for json_type, header in (("json", b""), ("jsonb", b"\x01")):

@@ -29,6 +29,7 @@ from prometheus_client.registry import Collector
 
 from core.auth import Access
 from core.telemetry import names
+from core.telemetry.operations import OperationDurations
 from core.telemetry.security import SecurityEvent
 from core.telemetry.siblings import merged
 from core.telemetry.tracing import SpanTally
@@ -127,6 +128,8 @@ class Metrics:
         self.registry.register(self.requests)
         self._pool = PoolCounts()
         self.registry.register(self._pool)
+        self._operations = OperationDurations()
+        self.registry.register(self._operations)
         active = Gauge(names.REQUESTS_ACTIVE, "Requests that are being served.", registry=self.registry)
         active.set_function(lambda: self.active_requests)
         self._enqueued = self._counter(names.JOBS_ENQUEUED, "Job rows written.")
@@ -178,8 +181,8 @@ class Metrics:
         self.registry.register(SpanCounts(tally))
 
     def watch_storage(self, storage: Storage) -> None:
-        """Show from now on how the store's connections are used."""
-        self._pool.storage = storage
+        """Show from now on how the store's connections are used, and how long its operations take."""
+        self._pool.storage = self._operations.storage = storage
 
     def idempotency(self, *, hit: bool) -> None:
         """Count a request that was answered from its key, or one whose key was in use."""

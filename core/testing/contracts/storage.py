@@ -28,6 +28,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import Date, LargeBinary, Numeric, Uuid
 
+from core.testing.contracts.operations import OperationsContract
 from ports.errors import OutcomeUnknown, Rejected, Unavailable
 from ports.storage import Command, Connection, Query, Storage
 
@@ -157,7 +158,7 @@ async def eventually(condition: Callable[[], Awaitable[Any]], patience: float = 
     return value
 
 
-class StorageContract:
+class StorageContract(OperationsContract):
     """What every storage adapter does. Subclasses give the fixture `open_storage`."""
 
     @pytest.fixture
