@@ -1,7 +1,8 @@
 """Work that cannot be done in time is refused at once, before it costs anything.
 
 A process that takes everything on answers nobody: each request in flight makes all the others wait. Beyond
-`max_in_flight` a request is answered 503 before its credential or its body is looked at. A request counts while the
+`max_in_flight` a request is answered 503 before its credential or its body is looked at. What tells how the service
+fares, and lets somebody see to it, has some places more, which a flood of it uses up too. A request counts while the
 service works on it: not while its body is awaited from a slow client, nor while nothing but the client's leaving is
 awaited, nor once its answer has begun to go out.
 """
@@ -17,8 +18,13 @@ from litestar.types import HTTPScope, Message, Receive, Send
 from core.http.problem_types import OVERLOADED
 from core.http.problems import Problem
 
-ALWAYS_ADMITTED: Final = ("/health/", "/console/", "/metrics", "/login", "/logout")
-"""What tells how the service fares, and lets somebody see to it, is answered under any load; so is `/`."""
+RESERVED: Final = 16
+"""Places beyond the bound for the pages where somebody sees to the service; and as many again for its probes."""
+
+PAGES: Final = ("/", "/login", "/logout")
+CONSOLE: Final = "/console/"
+METRICS: Final = "/metrics"
+HEALTH: Final = "/health/"
 
 ANSWER_HEADERS: Final = "answer_headers"
 """Key in the request's state: a list of raw headers for its answer, whoever gives it."""
@@ -47,7 +53,7 @@ class Admission:
 
     def admits(self, scope: HTTPScope) -> bool:
         """Tell whether there is room for this request."""
-        return self.in_flight < self._most or scope["path"] == "/" or scope["path"].startswith(ALWAYS_ADMITTED)
+        return self.in_flight < self._most or self.in_flight < self._most + _reserve(scope["path"])
 
     def refusal(self) -> Problem:
         """Return how a request is refused that there is no room for. The log tells of it now and then."""
@@ -56,6 +62,13 @@ class Admission:
             logger.warning("%d requests are in flight: more are refused", self.in_flight)
         seconds = random.randint(1, LONGEST_WAIT)  # noqa: S311 - spreads returns, keeps no secret
         return Problem(OVERLOADED, headers={"Retry-After": str(seconds)})
+
+
+def _reserve(path: str) -> int:
+    """Return how many places beyond the bound there are for a path: whoever floods these has an end as well."""
+    if path == METRICS or path.startswith(HEALTH):
+        return 2 * RESERVED
+    return RESERVED if path in PAGES or path.startswith(CONSOLE) else 0
 
 
 class Place:

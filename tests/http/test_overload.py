@@ -12,7 +12,7 @@ from litestar.response import Stream
 from core.auth import PUBLIC
 from core.config.settings import HttpSettings
 from core.http.doorkeeper import Doorkeeper
-from core.http.overload import Admission, Place
+from core.http.overload import RESERVED, Admission, Place
 
 
 class Gate:
@@ -212,3 +212,45 @@ async def test_who_has_left_takes_no_place_back() -> None:
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
     assert admission.in_flight == 0
+
+
+PAGES = ("/", "/login", "/logout", "/console/style.css")
+PROBES = ("/metrics", "/health/live", "/health/ready")
+
+
+@pytest.mark.parametrize(
+    ("paths", "room"),
+    [(("/api/v1/slow", "/loginx", "/metricsx", "/consolex", "/nowhere"), 0), (PAGES, RESERVED), (PROBES, 2 * RESERVED)],
+)
+def test_what_sees_to_the_service_has_places_of_its_own_and_no_more(paths: tuple[str, ...], room: int) -> None:
+    admission = Admission(3)
+    for path in paths:
+        admission.in_flight = 3 + room - 1
+        assert admission.admits(scope(path))
+        admission.in_flight = 3 + room
+        assert not admission.admits(scope(path))
+
+
+async def test_a_flood_of_the_sign_in_page_is_refused_beyond_its_places_and_keeps_no_probe_out(
+    build_app: Any, client_of: Any, gate: Gate
+) -> None:
+    @get("/login", access=PUBLIC)
+    async def login() -> str:
+        gate.inside += 1
+        await gate.opened.wait()
+        return "signed in"
+
+    @get("/health/live", access=PUBLIC)
+    async def live() -> str:
+        return "live"
+
+    app = build_app(login, live, http=HttpSettings(max_in_flight=3))
+    async with client_of(app) as client:
+        flood = [asyncio.create_task(client.get("/login")) for _ in range(200)]
+        await until(lambda: sum(each.done() for each in flood) == 200 - 3 - RESERVED)
+        assert gate.inside == in_flight(app) == 3 + RESERVED
+        assert (await client.get("/health/live")).text == "live"
+        gate.opened.set()
+        statuses = [(await each).status_code for each in flood]
+    assert (statuses.count(200), statuses.count(503)) == (3 + RESERVED, 200 - 3 - RESERVED)
+    assert in_flight(app) == 0
