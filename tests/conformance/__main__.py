@@ -22,6 +22,9 @@ from tests.end_to_end.served import Server
 BASE: Final = Path(__file__).with_name("schemathesis.toml")
 STUB: Final = "^/api/v1/_stub"
 PARTS: Final = ("domain", "stub")
+LEAST_LINKS: Final = 30
+"""How many links the administrator has to follow."""
+
 NAMES: Final = [principal.name for principal in PRINCIPALS]
 
 
@@ -38,7 +41,8 @@ def main(
     """Ask, and fail on any failure, error or warning, and on any error in the server's log."""
     command = schemathesis()
     seeds, examples = ((1, 2, 3), 50) if full else (seeds, examples)
-    summary = Summary()
+    is_whole = not only and set(parts) == set(PARTS)
+    summary = Summary(least_links=LEAST_LINKS if is_whole else 0)
     with tempfile.TemporaryDirectory(prefix="hexastar-conformance-") as temporary:
         folder = Path(temporary)
         for name in parts:
@@ -49,7 +53,7 @@ def main(
                     if not chosen or principal.name in chosen:
                         for seed in seeds:
                             run = Run(command, server, principal, folder)
-                            summary.add(principal, name, run.ask(part, seed, examples))
+                            summary.add(principal, name, seed, *run.ask(part, seed, examples))
                 summary.log += errors(server)
     click.echo(str(summary))
     sys.exit(not summary.is_clean)
@@ -64,8 +68,8 @@ class Run:
         self._principal = principal
         self._folder = folder
 
-    def ask(self, part: Sequence[str], seed: int, examples: int) -> Path:
-        """Run and return the report."""
+    def ask(self, part: Sequence[str], seed: int, examples: int) -> tuple[Path, Path]:
+        """Run and return where the report is, and which links were followed."""
         configuration = self._folder / f"{self._principal.name}.toml"
         added = jobs(waiting_jobs(self._server)) + exceptions(document(self._server), self._principal)
         configuration.write_text(BASE.read_text(encoding="utf-8") + added, encoding="utf-8")
@@ -81,10 +85,12 @@ class Run:
         arguments += [*header, *part, "--seed", str(seed), "--max-examples", str(examples)]
         arguments += ["--report", "json", "--report-json-path", str(report)]
         click.echo(f"\n## As {self._principal.name}, seed {seed}, {' '.join(part)}\n")
+        links = self._folder / "links.json"
         report.unlink(missing_ok=True)
-        environ = {**os.environ, "CONFORMANCE_ADMIN_KEY": ADMIN_KEY}
+        links.unlink(missing_ok=True)
+        environ = {**os.environ, "CONFORMANCE_ADMIN_KEY": ADMIN_KEY, "CONFORMANCE_LINKS": str(links)}
         subprocess.run([self._command, *arguments], cwd=ROOT, env=environ, check=False)
-        return report
+        return report, links
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import uuid
 import zlib
 from collections.abc import Callable
 from datetime import date
+from http import HTTPStatus
 from typing import Any
 
 import requests
@@ -24,6 +25,15 @@ EXACT = 2**53
 
 RULE = {"name": "late", "match": {"path": "/api/v1/elsewhere"}, "response": {"status": 200, "text": "late"}}
 FRESH = ("/api/v1/_stub/rules/{rule_id}", "/api/v1/_stub/requests/{entry_id}")
+
+STATEFUL = "stateful"
+"""The phase in which links say what there is."""
+
+undrawn: set[str] = set()
+"""The fields whose texts are drawn without their pattern."""
+
+registered: set[str] = set()
+"""The ids of everything that has been registered."""
 
 LARGEST = 2**63
 """Integers have 64 bits."""
@@ -105,15 +115,17 @@ ACCEPTED: dict[str, Callable[[str], dict[str, Any]]] = {
 @schemathesis.hook
 def before_load_schema(_context: Any, document: dict[str, Any]) -> None:
     """Leave out the patterns of long texts: nobody can draw thousands of characters by a pattern in a minute."""
-    pending: list[Any] = [document]
+    pending: list[tuple[str, Any]] = [("", document)]
     while pending:
-        part = pending.pop()
+        field, part = pending.pop()
         if isinstance(part, dict):
             if "pattern" in part and part.get("maxLength", 0) > DRAWN:
                 del part["pattern"]
-            pending += part.values()
+                undrawn.add(field)
+            for key, member in part.items():
+                pending += member.items() if key == "properties" and isinstance(member, dict) else [(field, member)]
         elif isinstance(part, list):
-            pending += part
+            pending += [(field, member) for member in part]
 
 
 @schemathesis.hook
@@ -123,17 +135,43 @@ def before_call(_context: Any, case: Any, _arguments: Any) -> None:
         return
     if case.headers and "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = str(uuid.uuid4())
-    if case.operation.path in FRESH:
+    if case.operation.path in FRESH and case.meta.phase.name != STATEFUL:
         case.path_parameters = fresh(case.operation.base_url.rstrip("/"), case.operation.path)
     if isinstance(case.query, dict):
         repair_query(case.operation.path, case.query)
     if isinstance(case.body, dict) and case.operation.path in ACCEPTED and is_chosen(case):
-        case.body = ACCEPTED[case.operation.path](f"X{uuid.uuid4().hex[:12].upper()}")
+        case.body = ACCEPTED[case.operation.path](name(case)) | linked(case)
+        name_one(REFERENCES.get(case.operation.path, ()), case.body)
     elif isinstance(case.body, dict):
         case.body = repair_values(with_whole_numbers(case.body))
         for record in case.body.get("records") or ():
             repair_record(record)
         name_one(REFERENCES.get(case.operation.path, ()), case.body)
+
+
+@schemathesis.hook
+def after_call(_context: Any, case: Any, response: Any) -> None:
+    """Remember what has been registered, since links lead on with it."""
+    if "/admin/" in case.operation.path and response.status_code == HTTPStatus.CREATED:
+        registered.add(response.json()["id"])
+
+
+def linked(case: Any) -> dict[str, Any]:
+    """Return the field of a body that names what has been registered: a link put it there."""
+    [names, *_] = REFERENCES.get(case.operation.path, ((),))
+    return {name: case.body[name] for name in names if case.body.get(name) in registered}
+
+
+def name(case: Any) -> str:
+    """Return a name that nothing has yet; one of a few where what has it already is to be replaced."""
+    if isinstance(case.query, dict) and case.query.get("upsert") in (True, "true"):
+        return f"X{draw(case) % 4}"
+    return f"X{uuid.uuid4().hex[:12].upper()}"
+
+
+def draw(case: Any) -> int:
+    """Return a number that is the same for the same body."""
+    return zlib.crc32(repr(case.body).encode("utf-8", "replace"))
 
 
 def fresh(base: str, path: str) -> dict[str, str]:
@@ -148,7 +186,7 @@ def fresh(base: str, path: str) -> dict[str, str]:
 
 def is_chosen(case: Any) -> bool:
     """Choose the only body that the examples have, and of others two in three, the same ones each time."""
-    return case.meta.phase.name == "examples" or zlib.crc32(repr(case.body).encode("utf-8", "replace")) % 3 != 0
+    return case.meta.phase.name == "examples" or draw(case) % 3 != 0
 
 
 def repair_query(path: str, query: dict[str, Any]) -> None:
@@ -178,13 +216,12 @@ def repair_values(value: Any) -> Any:
             value["delay"] = dict([item for item in delay.items() if item[1] is not None][:1]) or {"fixed": 5}
         if isinstance(value.get("document_url"), str):
             value["document_url"] = "https://example.org/case"
+        value |= {name: CONTROL.sub("x", value[name]) for name in undrawn & set(value) if isinstance(value[name], str)}
         return {name: repair_values(member) for name, member in value.items()}
     if isinstance(value, list):
         return [repair_values(member) for member in value]
     if isinstance(value, str) and TIME.match(value) and not "1901" <= value < "9998":
         return "2026-01-05T12:00:00Z"
-    if isinstance(value, str) and len(value) > DRAWN:
-        return CONTROL.sub("x", value)
     return value
 
 
