@@ -55,6 +55,7 @@ class Claim(msgspec.Struct, frozen=True):
     forgiven: int
     max_attempts: int
     trace: str | None
+    trace_state: str | None
     request_id: str | None
     waited: float
 

@@ -20,13 +20,15 @@ PAYLOAD_LIMIT: Final = 64 * 1024
 
 INSERT: Final = """
 INSERT INTO core.jobs
-    (id, name, lane, payload, priority, run_at, max_attempts, key, uniqueness, trace, request_id)
-VALUES ($1, $2, $3, $4::text::jsonb, $5, coalesce($6, now()), $7, $8, $9, $10, $11)
+    (id, name, lane, payload, priority, run_at, max_attempts, key, uniqueness, trace, trace_state, request_id)
+VALUES ($1, $2, $3, $4::text::jsonb, $5, coalesce($6, now()), $7, $8, $9, $10, $11, $12)
 ON CONFLICT DO NOTHING
 RETURNING id
 """
 
-JobRow = tuple[UUID, str, str, str, int, datetime | None, int, str | None, str | None, str | None, str | None]
+JobRow = tuple[
+    UUID, str, str, str, int, datetime | None, int, str | None, str | None, str | None, str | None, str | None
+]
 
 
 class UndeclaredJobError(LookupError):
@@ -86,7 +88,7 @@ class JobOutbox:
             raise ValueError("`at` must be an aware datetime")
         job_id = new_id()
         with self._tracing.enqueued(job.name, str(job_id), job.name):
-            traceparent = current_traceparent()
+            traceparent, trace_state = current_trace()
         return (
             job_id,
             job.name,
@@ -98,6 +100,7 @@ class JobOutbox:
             _key(job, key, encoded),
             job.unique,
             traceparent,
+            trace_state,
             _current_request(),
         )
 
@@ -128,9 +131,10 @@ def _current_request() -> str | None:
     return str(activity.log_fields().get("request_id", "")) or None if activity is not None else None
 
 
-def current_traceparent() -> str | None:
-    """Return the current span's context as a W3C traceparent, or None outside a trace."""
+def current_trace() -> tuple[str | None, str | None]:
+    """Return the current span's context as W3C `traceparent` and `tracestate`; None for what there is not."""
     context = trace.get_current_span().get_span_context()
     if not context.is_valid:
-        return None
-    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+        return None, None
+    traceparent = f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+    return traceparent, context.trace_state.to_header() if context.trace_state else None

@@ -200,7 +200,10 @@ def describe(failure: Exception) -> str:
 
 
 def _carrier(claim: Claim) -> dict[str, str]:
-    return {"traceparent": claim.trace} if claim.trace else {}
+    if claim.trace is None:
+        return {}
+    carrier = {"traceparent": claim.trace}
+    return carrier if claim.trace_state is None else carrier | {"tracestate": claim.trace_state}
 
 
 def _attributes(claim: Claim, activity: JobActivity) -> dict[str, str | int | float | bool]:

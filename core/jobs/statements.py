@@ -20,7 +20,7 @@ WHERE id = ANY (ARRAY(
     ) AS due
     LIMIT $5
 ))
-RETURNING id, name, lane, payload::text, attempts, forgiven, max_attempts, trace, request_id,
+RETURNING id, name, lane, payload::text, attempts, forgiven, max_attempts, trace, trace_state, request_id,
     extract(epoch FROM clock_timestamp() - run_at)::float8
 """
 

@@ -41,6 +41,7 @@ jobs: Final = Table(
     Column("error", Text),
     Column("trace", Text, comment="W3C traceparent of the enqueuing span"),
     Column("request_id", Text),
+    Column("trace_state", Text, comment="W3C tracestate that goes on with it; shown nowhere"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("started_at", DateTime(timezone=True)),
     Column("finished_at", DateTime(timezone=True)),

@@ -38,7 +38,6 @@ CLIENT_CLOSED: Final = 499
 """The status recorded where the client went away before it was answered (as nginx does)."""
 
 _ACCEPTABLE_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
-_NO_HEADER: Final = b""
 
 logger: Final = logging.getLogger(__name__)
 
@@ -79,7 +78,7 @@ class TelemetryMiddleware:
             return
         incoming = dict(scope["headers"])
         exchange = Exchange(scope, send, _request_id(incoming), self._headers, self._header_names)
-        span = self._start_span(exchange.scope["method"], incoming)
+        span = self._start_span(exchange.scope, incoming)
         scope["state"][REQUEST_ID] = exchange.request_id
         context = attach(set_span_in_context(span, EMPTY))
         activity = current_activity.set(exchange)
@@ -98,13 +97,13 @@ class TelemetryMiddleware:
             current_activity.reset(activity)
             detach(context)
 
-    def _start_span(self, method: str, incoming: Mapping[bytes, bytes]) -> Span:
-        parent = None
+    def _start_span(self, scope: Any, incoming: Mapping[bytes, bytes]) -> Span:
+        method, parent = scope["method"], None
         if b"traceparent" in incoming:
             parent = continued(
                 {
                     "traceparent": incoming[b"traceparent"].decode("latin-1"),
-                    "tracestate": incoming.get(b"tracestate", _NO_HEADER).decode("latin-1"),
+                    "tracestate": _joined(scope["headers"], b"tracestate") if b"tracestate" in incoming else "",
                 }
             )
         return self._tracing.server_span(method if method in names.METHODS else "HTTP", parent)
@@ -196,6 +195,11 @@ class Exchange:
     def confidences(self) -> Iterable[str]:
         """Return what the caller sent."""
         return confidences.of_request(self.scope)
+
+
+def _joined(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str:
+    """Return a header that may be given in several fields, as one (RFC 9110, section 5.3)."""
+    return b",".join(value for key, value in headers if key == name).decode("latin-1")
 
 
 def _request_id(incoming: Mapping[bytes, bytes]) -> str:

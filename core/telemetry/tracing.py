@@ -30,6 +30,7 @@ from opentelemetry.trace import (
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from core.telemetry import names
+from core.telemetry.trace_state import trace_state_to_pass_on
 
 Attributes = Mapping[str, str | int | float | bool]
 
@@ -48,8 +49,11 @@ _W3C: Final = TraceContextTextMapPropagator()
 def continued(carrier: Mapping[str, str]) -> SpanContext | None:
     """Return the caller's span from `traceparent` and `tracestate` (W3C Trace Context), or None.
 
-    Malformed values count as absent, so a bad caller gets a new trace and never an error. Baggage is not read.
+    Malformed values count as absent, so a bad caller gets a new trace and never an error; of `tracestate`, what may go
+    on is kept. Baggage is not read.
     """
+    if state := carrier.get("tracestate"):
+        carrier = {"traceparent": carrier.get("traceparent", ""), "tracestate": trace_state_to_pass_on(state)}
     span = get_current_span(_W3C.extract(carrier, EMPTY)).get_span_context()
     return span if span.is_valid else None
 
@@ -66,7 +70,7 @@ def unobserved_trace(headers: Iterable[tuple[bytes, bytes]]) -> str:
 
 
 def current_carrier() -> dict[str, str]:
-    """Return `traceparent` (and `tracestate`) of the current span, to be stored in a job row; empty without one."""
+    """Return `traceparent` and `tracestate`, where there are any, for whatever goes on from the current span."""
     carrier: dict[str, str] = {}
     _W3C.inject(carrier)
     return carrier

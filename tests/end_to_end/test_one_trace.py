@@ -20,6 +20,7 @@ tls = "none"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 CALLER = "00f067aa0ba902b7"
 TRACEPARENT = f"00-{TRACE}-{CALLER}-01"
+STATE = "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"
 NOTICE = {"recipient_email": "ada@example.org", "subject": "Your claim", "message": "It was paid."}
 
 
@@ -36,7 +37,7 @@ def test_a_notification_is_one_trace_from_http_through_the_job_to_smtp(state_dir
             answer = httpx.post(
                 f"{server.url}/api/v1/insurance/notification/send",
                 json=NOTICE,
-                headers={"X-API-Key": "key", "traceparent": TRACEPARENT},
+                headers={"X-API-Key": "key", "traceparent": TRACEPARENT, "tracestate": STATE},
             )
             assert answer.status_code == 202, answer.text
             sink.wait_for(TRACE, spans=4)
@@ -52,5 +53,6 @@ def test_a_notification_is_one_trace_from_http_through_the_job_to_smtp(state_dir
     assert (job.name, job.kind) == ("process verification.send_notification", "consumer")
     assert (request.name, request.kind) == ("POST /api/v1/insurance/notification/send", "server")
     assert request.parent_id == CALLER
+    assert {span.trace_state for span in by_id.values()} == {STATE}
     assert not any(span.failed for span in by_id.values())
     assert [message.recipients for message in delivered] == [["ada@example.org"]]

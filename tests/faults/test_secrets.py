@@ -177,6 +177,9 @@ async def in_headers(send: Sender, words: str) -> None:
     for header in ("X-API-Key", "Authorization", "Cookie", "X-Secret", "traceparent", "User-Agent", "Host"):
         await send("GET", "/saboteur/query", headers={header: words})
         await send("GET", "/saboteur/secret", headers={header: words})
+    for state in (words, f"vendor={words},vendor={words}", *([f"key={words}"] if redact_text(words) != words else [])):
+        await send("GET", "/saboteur/query", headers={"traceparent": TRACEPARENT, "tracestate": state})
+        await send("POST", "/saboteur/jobs/send", json=FINE, headers={"traceparent": TRACEPARENT, "tracestate": state})
     for credential in (f"Bearer {words}", f"Bearer fail-error {words}", f"Basic {words}", f"Bearer fail-{words}"):
         await send("GET", "/saboteur/secret", headers={"Authorization": credential})
     if redact_text(words) != words:  # any other word is an id as good as the next
@@ -192,7 +195,9 @@ async def in_notices(send: Sender, words: str) -> None:
     await send("POST", path, json={**NOTICE, "subject": f"\r\n{words}"}, headers=KEY)
 
 
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 KEY = {"X-API-Key": ADMIN}
+FINE = {"words": "fine", "details": {}}
 NOTICE = {"recipient_email": "ada.canary@example.org", "subject": "Your claim", "message": "It was paid."}
 
 

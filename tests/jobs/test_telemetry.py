@@ -6,11 +6,13 @@ import msgspec
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import use_span
 from structlog.typing import EventDict
 
 from core.jobs.declare import Retry, job
 from core.telemetry.activity import current_activity
 from core.telemetry.recording import record_traces
+from core.telemetry.tracing import continued
 from core.unit_of_work import UnitOfWork
 from tests.jobs.workshop import Workshop, note
 
@@ -31,6 +33,11 @@ async def work(payload: Nothing, uow: UnitOfWork) -> None:
     await note(uow, "ran")
     if len(fields) == 1:
         raise Retry(after=0)
+
+
+@job("shop.plan")
+async def plan(payload: Nothing, uow: UnitOfWork) -> None:
+    await uow.enqueue(work, payload)
 
 
 class Counts:
@@ -80,3 +87,32 @@ async def test_an_attempt_is_a_span_a_record_and_a_count(shop: Workshop, logs: l
     assert {(one["job"], one["plugin"], one["job_id"]) for one in fields} == {("shop.work", "shop", str(job_id))}
     assert "measured shop 1 True" in counts.seen
     assert counts.seen[-2:] == ["retried shop.work True", "completed shop.work True"]
+
+
+async def test_what_the_callers_tracing_systems_want_carried_goes_on_to_jobs_of_jobs_and_their_retries(
+    shop: Workshop,
+) -> None:
+    exporter = InMemorySpanExporter()
+    tracing = record_traces(SimpleSpanProcessor(exporter))
+    fields.clear()
+    shop.use(work, plan)
+    caller = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "tracestate": "a=1,b=2"}
+    with use_span(tracing.server_span("request", continued(caller)), end_on_exit=True):
+        await shop.enqueue(plan, Nothing())
+    async with shop.working(tracing=tracing):
+        await shop.in_state("done", count=2)
+    spans = [span for span in exporter.get_finished_spans() if span.name.startswith("process ")]
+    assert [span.name for span in spans] == ["process shop.plan", "process shop.work", "process shop.work"]
+    assert {span.context.trace_state.to_header() for span in spans} == {"a=1,b=2"}
+
+
+async def test_a_caller_who_does_not_record_has_its_state_carried_too(shop: Workshop) -> None:
+    tracing = record_traces(SimpleSpanProcessor(InMemorySpanExporter()))
+    shop.use(work)
+    caller = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00", "tracestate": "a=1"}
+    with use_span(tracing.server_span("request", continued(caller))):
+        await shop.enqueue(work, Nothing())
+    await shop.enqueue(work, Nothing())
+    rows = await shop.connection.fetch("SELECT trace, trace_state FROM core.jobs ORDER BY id")
+    assert [row["trace_state"] for row in rows] == ["a=1", None]
+    assert rows[0]["trace"].startswith("00-4bf92f3577b34da6a3ce929d0e0e4736-")

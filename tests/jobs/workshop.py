@@ -30,12 +30,12 @@ EFFECTS = "CREATE TABLE effects (job uuid, attempt integer, note text, at timest
 
 def schema() -> Iterable[str]:
     """Return the statements that make a database ready for jobs."""
-    revision = _revision()
-    return ("CREATE SCHEMA core", revision.JOBS, *revision.INDEXES, EFFECTS)
+    made, extended = _revision("0001_jobs"), _revision("0006_job_trace_state")
+    return ("CREATE SCHEMA core", made.JOBS, *made.INDEXES, extended.COLUMN, EFFECTS)
 
 
-def _revision() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("core_0001", ROOT / "migrations/core/0001_jobs.py")
+def _revision(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"core_{name}", ROOT / f"migrations/core/{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

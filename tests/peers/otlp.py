@@ -45,6 +45,7 @@ class ReceivedSpan:
     failed: bool
     start: int
     linked_to: list[str]
+    trace_state: str
     resource: dict[str, Any] = field(repr=False)
 
 
@@ -115,6 +116,7 @@ def _received(span: SpanMessage, resource: dict[str, Any]) -> ReceivedSpan:
         failed=span.status.code == span.status.STATUS_CODE_ERROR,
         start=span.start_time_unix_nano,
         linked_to=[link.span_id.hex() for link in span.links],
+        trace_state=span.trace_state,
         resource=resource,
     )
 

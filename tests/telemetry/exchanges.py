@@ -11,6 +11,7 @@ import msgspec
 from litestar import Litestar, Request, get, post
 from litestar.params import FromPath
 from litestar.response import Stream
+from opentelemetry.propagate import inject
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -20,7 +21,7 @@ from core.telemetry.access_log import AccessLog, AccessRecord
 from core.telemetry.entry import TelemetryMiddleware
 from core.telemetry.metrics import Metrics
 from core.telemetry.recording import record_traces
-from core.telemetry.tracing import Tracing, current_ids
+from core.telemetry.tracing import Tracing, current_carrier, current_ids
 
 HEADERS = ((b"x-content-type-options", b"nosniff"), (b"content-security-policy", b"default-src 'none'"))
 
@@ -29,6 +30,15 @@ HEADERS = ((b"x-content-type-options", b"nosniff"), (b"content-security-policy",
 def show(item: FromPath[int]) -> dict[str, Any]:
     trace_id, span_id = current_ids()
     return {"item": item, "trace_id": trace_id, "span_id": span_id}
+
+
+@get("/onward", plugin="shop", sync_to_thread=False)
+def onward() -> dict[str, str]:
+    """Answer what a call to somebody else would carry, by OpenTelemetry's own way of asking."""
+    carried: dict[str, str] = {}
+    inject(carried)
+    assert carried == current_carrier()
+    return carried
 
 
 @get("/whoami", plugin="shop", sync_to_thread=False)
@@ -84,7 +94,7 @@ async def observed(ratio: float = 1.0) -> AsyncIterator[Observation]:
     exporter = InMemorySpanExporter()
     tracing = record_traces(SimpleSpanProcessor(exporter), ratio=ratio)
     metrics, records = Metrics("1.2.3"), list[AccessRecord]()
-    app = Litestar([show, whoami, broken, page, stream], openapi_config=None, logging_config=None)
+    app = Litestar([show, onward, whoami, broken, page, stream], openapi_config=None, logging_config=None)
     app.asgi_handler = TelemetryMiddleware(
         app.asgi_handler, tracing=tracing, metrics=metrics, access_log=AccessLog(records.append), headers=HEADERS
     )

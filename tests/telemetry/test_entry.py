@@ -113,6 +113,24 @@ class TestSpan:
         assert f"{span.parent.span_id:016x}" == PARENT
         assert span.context.trace_state.to_header() == "vendor=1"
 
+    async def test_a_trace_state_in_several_fields_is_one(self) -> None:
+        headers = [("traceparent", f"00-{TRACE}-{PARENT}-01"), ("tracestate", "a=1,b=2"), ("tracestate", "c=3")]
+        async with observed() as app:
+            await app.client.get("/items/1", headers=headers)
+        assert app.span().context.trace_state.to_header() == "a=1,b=2,c=3"
+
+    @pytest.mark.parametrize("flag", ["00", "01"])
+    async def test_calls_to_others_carry_the_trace_and_its_state(self, flag: str) -> None:
+        async with observed() as app:
+            answer = await app.client.get(
+                "/onward", headers={"traceparent": f"00-{TRACE}-{PARENT}-{flag}", "tracestate": "a=1,b=2"}
+            )
+        carried = answer.json()
+        assert carried["tracestate"] == "a=1,b=2"
+        version, trace, span, flags = carried["traceparent"].split("-")
+        assert (version, trace, flags) == ("00", TRACE, flag)
+        assert (span == PARENT) == (flag == "00")
+
     async def test_a_caller_who_does_not_record_is_followed_and_the_trace_id_kept(self) -> None:
         async with observed() as app:
             answer = await app.client.get("/items/1", headers={"traceparent": f"00-{TRACE}-{PARENT}-00"})

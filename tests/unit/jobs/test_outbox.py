@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState, use_span
 
 from core.jobs.bell import SilentBell
 from core.jobs.declare import job, subscriber
@@ -43,20 +43,21 @@ OUTBOX = JobOutbox([plain, unique, hear], SilentBell())
 def test_a_row_carries_what_the_declaration_says() -> None:
     at = datetime(2026, 1, 1, tzinfo=UTC)
     _, *rest = OUTBOX.row(plain, Payload("x"), None, at, None)
-    assert rest == ["shop.plain", "shop", '{"text":"x"}', 3, at, 7, None, None, None, None]
+    assert rest == ["shop.plain", "shop", '{"text":"x"}', 3, at, 7, None, None, None, None, None]
     assert OUTBOX.row(plain, Payload(), None, None, -1)[4] == -1
 
 
 def test_a_row_remembers_the_trace_and_the_request_that_it_came_from() -> None:
-    span = NonRecordingSpan(SpanContext(0xABC, 0xDEF, is_remote=False, trace_flags=TraceFlags(1)))
+    state = TraceState([("vendor", "1")])
+    span = NonRecordingSpan(SpanContext(0xABC, 0xDEF, False, TraceFlags(1), state))  # noqa: FBT003 - the library's order
     token = current_activity.set(JobActivity(job="shop.plain", job_id="1", attempt=1, request_id="req-1"))
     try:
         with use_span(span):
-            *_, trace, request_id = OUTBOX.row(plain, Payload(), None, None, None)
+            *_, trace, trace_state, request_id = OUTBOX.row(plain, Payload(), None, None, None)
     finally:
         current_activity.reset(token)
     assert trace == f"00-{'abc':0>32}-{'def':0>16}-01"
-    assert request_id == "req-1"
+    assert (trace_state, request_id) == ("vendor=1", "req-1")
 
 
 def test_an_event_is_taken_as_it_is_and_goes_to_its_subscribers() -> None:

@@ -22,7 +22,7 @@ ID = UUID(int=7)
 
 
 def claim(attempts: int, forgiven: int = 0) -> Claim:
-    return Claim(ID, "shop.work", "shop", "{}", attempts, forgiven, 3, None, None, 0.0)
+    return Claim(ID, "shop.work", "shop", "{}", attempts, forgiven, 3, None, None, None, 0.0)
 
 
 @pytest.mark.parametrize(
