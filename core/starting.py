@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from typing import Any, cast
 
 import structlog
@@ -81,7 +82,7 @@ async def ending_with_the_supervisor(services: Services) -> AsyncIterator[None]:
     over, told = os.pipe()
     watch = threading.Thread(
         target=_watch,
-        args=(supervisor.sentinel, over, longest_stop(services.config)),
+        args=(supervisor, over, longest_stop(services.config)),
         name="hexastar-supervisor",
         daemon=True,
     )
@@ -94,8 +95,27 @@ async def ending_with_the_supervisor(services: Services) -> AsyncIterator[None]:
         os.close(over)
 
 
-def _watch(sentinel: int, over: int, patience: float) -> None:
-    if sentinel in wait([sentinel, over]):
+def _watch(supervisor: BaseProcess, over: int, patience: float) -> None:
+    if _outlives(supervisor, over):
         logger.warning("the supervising process is gone: stopping")
         end_at_last(patience)
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _outlives(supervisor: BaseProcess, over: int) -> bool:
+    """Wait until the supervisor or the application ends; tell whether it was the supervisor.
+
+    The kernel is asked for the process itself, since the pipe by which multiprocessing tells has been inherited by the
+    workers that were forked later: this one would serve on until the last of them had stopped.
+    """
+    number = supervisor.pid or 0
+    try:
+        sentinel = os.pidfd_open(number)
+    except ProcessLookupError:
+        return True
+    except (AttributeError, OSError):  # a system that has no such thing
+        return supervisor.sentinel in wait([supervisor.sentinel, over])
+    try:
+        return os.getppid() != number or sentinel in wait([sentinel, over])
+    finally:
+        os.close(sentinel)

@@ -45,7 +45,14 @@ def _is_over(folder: Path, command: list[str]) -> bool:
 
 
 def gone(processes: list[psutil.Process]) -> bool:
-    return not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in processes)
+    return not any(map(_lives, processes))
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # it went in between
+        return False
 
 
 async def in_hand(serving: Server, seconds: float) -> "asyncio.Task[httpx.Response | None]":
@@ -83,6 +90,17 @@ async def kill_the_supervisor(folder: Path, kind: str) -> None:
         answer = await asking
     assert answer is not None
     assert answer.status_code == 200
+
+
+async def test_every_worker_hears_at_once_that_its_supervisor_is_gone_also_while_another_has_not_ended(
+    postgres: Cluster, folder: Path, full: bool
+) -> None:
+    for kind in ("uvicorn", "granian") if full else ("uvicorn",):
+        dsn = await postgres.create_database(f"orphans_{kind}")
+        environ = environment(dsn, "tally.plugin", SERVER=kind, HTTP__DRAIN_DELAY=str(LONG))
+        async with server(folder, environ, "--workers", "2", name=kind) as serving:
+            serving.send(signal.SIGKILL)
+            await until(lambda serving=serving: serving.output().count("told to stop") == 2)
 
 
 async def test_every_signal_to_stop_lets_requests_in_hand_finish(postgres: Cluster, folder: Path, full: bool) -> None:
