@@ -4,6 +4,7 @@ import re
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
+from core.http.body_limits import expects_body
 from plugins.verification.stub.rules.compiled import RawHeaders
 from plugins.verification.stub.rules.request import StubRequest
 
@@ -11,6 +12,11 @@ MAX_PARAMETERS: Final = 100
 
 _ENCODED: Final = re.compile(rb"[^\x21-\x7e]|[%+;]|&&|^&|&$")
 """What takes more than cutting a query into pieces; most queries have none of it, and it takes thrice the time."""
+
+
+def may_have_body(scope: Any) -> bool:
+    """Tell whether the request may have a body. One of HTTP/1 announces it (RFC 9112, 6.3), later ones need not."""
+    return expects_body(scope) or not scope["http_version"].startswith("1")
 
 
 def stub_request(scope: Any, body: bytes) -> StubRequest:

@@ -4,8 +4,7 @@ It runs after authentication and after what else the core refuses by itself, so 
 neither a connection nor a unit of work: an answer that waits costs a timer.
 """
 
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Awaitable, Iterable
 from http import HTTPStatus
 from time import perf_counter
 from typing import Any, Final
@@ -20,7 +19,7 @@ from core.http.problem_handlers import send_problem
 from core.http.problems import Fault, Problem
 from core.telemetry.entry import CLIENT_CLOSED
 from plugins.verification.stub.documented import RETRYABLE, Documented
-from plugins.verification.stub.incoming import header_values, query_values, stub_request
+from plugins.verification.stub.incoming import header_values, may_have_body, query_values, stub_request
 from plugins.verification.stub.intake import Intake
 from plugins.verification.stub.problems import INVALID_STUB_CONTROL, STUB_FAULTS, STUB_RULES_TOO_LABORIOUS
 from plugins.verification.stub.rules import controls as control_headers
@@ -78,9 +77,10 @@ class _Exchange:
     """One request and how it is answered."""
 
     __slots__ = (
+        "_came",
         "_control",
+        "_intake",
         "_layer",
-        "_receive",
         "_request",
         "_scope",
         "_send",
@@ -94,8 +94,9 @@ class _Exchange:
         self._layer = layer
         self._control = control
         self._scope: Any = scope
-        self._receive = receive
+        self._intake = Intake(receive, MAX_BODY)
         self._send = send
+        self._came = control.clock.now()
         self._started = perf_counter()
         self._status = CLIENT_CLOSED
         self._session: str | None = None
@@ -104,9 +105,8 @@ class _Exchange:
 
     async def serve(self, app: ASGIApp) -> None:
         """Answer, and note the request in the journal."""
-        intake = Intake(self._receive, MAX_BODY)
         try:
-            await self._answer(app, intake)
+            await self._answer(app)
         except Problem as refusal:
             await self._refuse(refusal)
         except TooLaboriousError:
@@ -116,63 +116,75 @@ class _Exchange:
             raise
         finally:
             if self._control.settings.journal:
-                self._note(intake)
+                self._note()
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Pass a message on; the status is noted."""
         if message["type"] == "http.response.start":
             self._status = message["status"]
-        await self._send(message)
+        return self._send(message)
 
-    async def _answer(self, app: ASGIApp, intake: Intake) -> None:
-        keeper, scope = self._control.keeper, self._scope
-        controls = control_headers.NONE
-        if self._control.settings.controls:
-            try:
-                controls = read_controls(scope["headers"])
-            except InvalidControlError as invalid:
-                raise _invalid(invalid.header, invalid.reason) from None
+    async def _answer(self, app: ASGIApp) -> None:
+        keeper, intake = self._control.keeper, self._intake
+        controls = self._controls()
         if controls is control_headers.NONE and keeper.is_idle:
-            await app(scope, intake, self.send)
+            await app(self._scope, intake, self.send)
             return
         self._session = controls.session
         if controls.code is not None:
-            await self._answer_documented(controls, controls.code, intake)
+            await self._answer_documented(controls, controls.code)
             return
         fault = controls.fault or keeper.chaos.fault()
-        rule = None if fault else await self._rule(intake)
+        rule = None if fault else await self._rule()
         if intake.is_abandoned:
             return
         if rule is not None:
             self.rule, fault = rule.id, rule.fault
-        if not await self._wait(controls, rule, intake):
+        if not await self._waits(self._seconds(controls, rule)):
             return
         if fault is not None:
-            await self._fail(fault, intake)
+            await self._fail(fault)
         elif rule is not None:
             await self._answer_by(rule)
         else:
-            await app(scope, intake, self.send)
+            await app(self._scope, intake, self.send)
 
-    async def _rule(self, intake: Intake) -> CompiledRule | None:
+    def _controls(self) -> Controls:
+        if not self._control.settings.controls:
+            return control_headers.NONE
+        try:
+            return read_controls(self._scope["headers"])
+        except InvalidControlError as invalid:
+            raise _invalid(invalid.header, invalid.reason) from None
+
+    async def _rule(self) -> CompiledRule | None:
         """Return the rule that answers, its scenario advanced and its use counted."""
-        scope, control = self._scope, self._control
+        scope, control, intake = self._scope, self._control, self._intake
         if not control.keeper.book.concerns(scope["method"], scope["path"]):
             return None
-        body = await intake.body()
+        body = await intake.body() if may_have_body(scope) else b""
         if intake.is_abandoned:
             return None
         request = self._request = stub_request(scope, body or b"")
         rule, is_certain = plain_match(control, request)
-        return rule if is_certain else await match(control, request, self._session)
+        if is_certain:
+            return rule
+        await intake.body()
+        return None if intake.is_abandoned else await match(control, request, self._session)
 
-    async def _wait(self, controls: Controls, rule: CompiledRule | None, intake: Intake) -> bool:
+    def _seconds(self, controls: Controls, rule: CompiledRule | None) -> float:
+        """Return how long the answer waits."""
+        if controls.delay is not None:
+            return controls.delay
+        return self._control.keeper.chaos.seconds(rule.definition.response.delay if rule is not None else None)
+
+    async def _waits(self, seconds: float) -> bool:
         """Keep the answer waiting; return False where the client leaves meanwhile."""
-        seconds = controls.delay
-        if seconds is None:
-            delay = rule.definition.response.delay if rule is not None else None
-            seconds = self._control.keeper.chaos.seconds(delay)
-        return seconds <= 0 or await intake.stays(seconds)
+        if seconds <= 0:
+            return True
+        stays = await self._intake.stays(seconds)
+        await self._control.turnstile.passage()
+        return stays
 
     async def _answer_by(self, rule: CompiledRule) -> None:
         moment = None
@@ -181,22 +193,22 @@ class _Exchange:
         headers, body = rule.answer(moment)
         await self._send_bytes(rule.status, headers, body)
 
-    async def _answer_documented(self, controls: Controls, status: int, intake: Intake) -> None:
+    async def _answer_documented(self, controls: Controls, status: int) -> None:
         documented = self._layer.documented(self._scope, status)
         if documented is None:
             raise _invalid(control_headers.PREFER, f"This route documents no answer with status {status}.")
-        if not await self._wait(controls, None, intake):
+        if not await self._waits(self._seconds(controls, None)):
             return
         if isinstance(documented, Problem):
             raise documented
         headers = [(b"content-type", b"application/json"), (b"preference-applied", b"code=%d" % status)]
         await self._send_bytes(status, [*headers, (b"content-length", b"%d" % len(documented))], documented)
 
-    async def _fail(self, fault: FaultName, intake: Intake) -> None:
+    async def _fail(self, fault: FaultName) -> None:
         """Answer as the fault demands; nothing is done."""
         match fault:
             case "timeout":
-                if await intake.stays(MAX_WAIT):
+                if await self._intake.stays(MAX_WAIT):
                     raise _fault(_UNAVAILABLE, {"Connection": "close"})
             case "empty":
                 await self._send_broken(b"")
@@ -210,8 +222,9 @@ class _Exchange:
         await self._send_bytes(HTTPStatus.OK, headers, body)
 
     async def _send_bytes(self, status: int, headers: RawHeaders, body: bytes) -> None:
-        await self.send({"type": "http.response.start", "status": status, "headers": headers})
-        await self.send({"type": "http.response.body", "body": body, "more_body": False})
+        self._status = status
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def _refuse(self, refusal: Problem) -> None:
         for name, value in self._rule_header():
@@ -221,15 +234,14 @@ class _Exchange:
     def _rule_header(self) -> RawHeaders:
         return [] if self.rule is None else [(RULE_HEADER, str(self.rule).encode())]
 
-    def _note(self, intake: Intake) -> None:
+    def _note(self) -> None:
         """Have the journal take the request."""
-        scope = self._scope
-        seconds = perf_counter() - self._started
-        context, seen = trace.get_current_span().get_span_context(), self._request
+        scope, intake, seen = self._scope, self._intake, self._request
+        milliseconds = (perf_counter() - self._started) * 1000
+        context = trace.get_current_span().get_span_context()
         self._control.journal.record(
             JournalEntry(
                 id=new_id(),
-                at=self._control.clock.now() - timedelta(seconds=seconds),
                 method=scope["method"],
                 path=scope["path"],
                 query=seen.query if seen else query_values(scope["query_string"]),
@@ -239,9 +251,10 @@ class _Exchange:
                 status=CLIENT_CLOSED if intake.is_abandoned else self._status,
                 matched_rule=self.rule,
                 session=self._session,
-                duration_ms=round(seconds * 1000, 3),
-                trace_id=format(context.trace_id, "032x") if context.is_valid else None,
+                duration_ms=milliseconds,
+                trace_id=f"{context.trace_id:032x}" if context.is_valid else None,
                 request_id=scope["state"].get("request_id"),
+                created_at=self._came,
             )
         )
 

@@ -4,55 +4,26 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
 from sqlalchemy import BigInteger, Boolean, ColumnElement, any_, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from plugins.verification.stub.journal_tables import StubJournalRow as Row
+from plugins.verification.stub.rules.entry import JournalEntry
 from ports.storage import Command, Query
 
 BATCH: Final = 1_000
 """How many rows one statement deletes at most."""
 
-COLUMNS: Final = (
-    "id",
-    "method",
-    "path",
-    "query",
-    "headers",
-    "body",
-    "truncated",
-    "status",
-    "matched_rule",
-    "session",
-    "duration_ms",
-    "trace_id",
-    "request_id",
-    "created_at",
-)
+COLUMNS: Final = JournalEntry.__struct_fields__
 """What the writer gives; `seq` is the database's."""
 
 
-class JournalRow(msgspec.Struct, frozen=True):
-    """An entry as it is stored."""
+class JournalRow(JournalEntry, frozen=True):
+    """An entry as it is stored; `seq` is its place in the journal."""
 
     seq: int
-    id: UUID
-    method: str
-    path: str
-    query: dict[str, list[str]]
-    headers: dict[str, str]
-    body: bytes
-    truncated: bool
-    status: int
-    matched_rule: UUID | None
-    session: str | None
-    duration_ms: float
-    trace_id: str | None
-    request_id: str | None
-    created_at: datetime
 
 
 _ROW: Final = select(*(getattr(Row, name) for name in JournalRow.__struct_fields__))

@@ -59,7 +59,8 @@ class CompiledRule:
         self.revision = revision
         self.rank = (definition.priority, -position)
         self.definition = definition
-        self.matcher = criteria.compile(definition.match)
+        place = {"method": None, "path": None, "path_regex": None}  # `stands_at` compares these, once for many requests
+        self.matcher = criteria.compile(msgspec.structs.replace(definition.match, **place))
         self.scenario = definition.scenario
         self.times = definition.times
         self.expires_at: datetime | None = definition.expires_at
@@ -72,6 +73,8 @@ class CompiledRule:
         self._body = b"" if self._template is not None else _body(answer)
         self._headers = _headers(answer)
         self._headers.append((RULE_HEADER, str(rule_id).encode()))
+        if self._template is None:
+            self._headers += _length(self.status, self._body)
 
     def stands_at(self, method: str, path: str) -> bool:
         """Tell whether the rule answers any request of this method and path."""
@@ -87,11 +90,10 @@ class CompiledRule:
 
     def answer(self, moment: Moment | None) -> tuple[RawHeaders, bytes]:
         """Return headers and body; `moment` is needed by templates."""
-        body = self._body if self._template is None or moment is None else self._template.render(moment)
-        headers = self._headers.copy()
-        if self.status not in _BODYLESS:
-            headers.append((b"content-length", str(len(body)).encode()))
-        return headers, body
+        if self._template is None or moment is None:
+            return self._headers.copy(), self._body
+        body = self._template.render(moment)
+        return [*self._headers, *_length(self.status, body)], body
 
 
 def _template(answer: StubAnswer) -> JsonTemplate | TextTemplate | None:
@@ -104,6 +106,10 @@ def _body(answer: StubAnswer) -> bytes:
     if answer.text is not None:
         return answer.text.encode("utf-8", "replace")
     return b"" if answer.json is msgspec.UNSET else msgspec.json.encode(answer.json)
+
+
+def _length(status: int, body: bytes) -> RawHeaders:
+    return [] if status in _BODYLESS else [(b"content-length", b"%d" % len(body))]
 
 
 def _headers(answer: StubAnswer) -> RawHeaders:

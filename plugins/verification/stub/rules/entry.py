@@ -1,17 +1,16 @@
 """What the journal keeps of a request: bounded, without credentials, and storable whatever the client sent."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
-from typing import Final, TypeVar
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
 from plugins.verification.stub.rules.request import StubRequest
-
-T = TypeVar("T")
 
 MAX_BODY: Final = 64 * 1024
 """Bytes of a body that are kept; the rest is cut off."""
@@ -31,13 +30,15 @@ _CREDENTIAL: Final = re.compile(r"authori[sz]ation|cookie|api[-_]?key|token|secr
 _OVERHEAD: Final = 2_048
 """Bytes that an entry takes beside its texts and its body, roughly."""
 
+_REMEMBERED: Final = 1_024
+"""Names of headers about which is known what is kept of them; clients send the same few again and again."""
 
-class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One request and what came of it.
+
+class JournalEntry(msgspec.Struct, frozen=True):
+    """One request and what came of it. The fields are the columns that the journal's writer gives.
 
     Attributes:
         id: names the entry.
-        at: when the request came, in UTC.
         method: in capitals.
         path: decoded, without the query.
         query: every value of each parameter, in order.
@@ -50,10 +51,10 @@ class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
         duration_ms: milliseconds until the answer had been sent, delays included.
         trace_id: the request's trace, 32 hexadecimal digits, where there is one.
         request_id: the request's identifier, as answered in `X-Request-Id`.
+        created_at: when the request came, in UTC.
     """
 
     id: UUID
-    at: datetime
     method: str
     path: str
     query: dict[str, list[str]]
@@ -66,45 +67,46 @@ class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: float
     trace_id: str | None
     request_id: str | None
+    created_at: datetime
 
     def request(self) -> StubRequest:
         """Return the request as criteria see it."""
         return StubRequest(method=self.method, path=self.path, query=self.query, headers=self.headers, body=self.body)
 
 
-class Kept(msgspec.Struct, frozen=True):
-    """The part of an entry that its client determines, ready to be stored, and whether it is all there."""
-
-    path: str
-    query: dict[str, list[str]]
-    headers: dict[str, str]
-    body: bytes
-    truncated: bool
-
-
-def kept(entry: JournalEntry) -> Kept:
+def kept(entry: JournalEntry) -> JournalEntry:
     """Return what is stored of `entry`: credentials redacted, sizes bounded, characters that PostgreSQL can hold.
 
     NUL and lone surrogates become U+FFFD, in names and values alike.
     """
-    query = {_name(name): _texts(values) for name, values in _first(entry.query.items())}
-    headers = {_name(name).lower(): _header(name, value) for name, value in _first(entry.headers.items())}
-    cut = (
-        entry.truncated
-        or len(entry.body) > MAX_BODY
-        or len(entry.path) > MAX_PATH
-        or _is_cut(entry.headers, ((value,) for value in entry.headers.values()))
-        or _is_cut(entry.query, entry.query.values())
-        or any(len(values) > MAX_NAMES for values in entry.query.values())
+    query, query_is_cut = _kept_query(entry.query)
+    headers, headers_are_cut = _kept_headers(entry.headers)
+    is_cut = query_is_cut or headers_are_cut or len(entry.body) > MAX_BODY or len(entry.path) > MAX_PATH
+    return JournalEntry(
+        entry.id,
+        storable(entry.method[:MAX_NAME]),
+        storable(entry.path[:MAX_PATH]),
+        query,
+        headers,
+        entry.body[:MAX_BODY],
+        entry.truncated or is_cut,
+        entry.status,
+        entry.matched_rule,
+        _short(entry.session),
+        entry.duration_ms,
+        _short(entry.trace_id),
+        _short(entry.request_id),
+        entry.created_at,
     )
-    return Kept(storable(entry.path[:MAX_PATH]), query, headers, entry.body[:MAX_BODY], cut)
 
 
 def size(entry: JournalEntry) -> int:
     """Return how many bytes of memory an entry takes, roughly and never much less."""
-    texts = sum(len(name) + len(value) for name, value in entry.headers.items())
-    parameters = sum(len(name) + sum(map(len, values)) for name, values in entry.query.items())
-    return _OVERHEAD + len(entry.body) + 2 * (texts + parameters + len(entry.path))
+    headers, query = entry.headers, entry.query
+    characters = len(entry.path) + sum(map(len, headers)) + sum(map(len, headers.values())) + sum(map(len, query))
+    for values in query.values():
+        characters += sum(map(len, values))
+    return _OVERHEAD + len(entry.body) + 2 * characters
 
 
 def storable(text: str) -> str:
@@ -114,25 +116,37 @@ def storable(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\0", "\ufffd")
 
 
-def _first(items: Iterable[tuple[str, T]]) -> Iterator[tuple[str, T]]:
-    return islice(items, MAX_NAMES)
+def _short(text: str | None) -> str | None:
+    return None if text is None else storable(text[:MAX_NAME])
 
 
-def _name(name: str) -> str:
-    return storable(name[:MAX_NAME])
+def _kept_query(query: Mapping[str, list[str]]) -> tuple[dict[str, list[str]], bool]:
+    """Return what is kept of the parameters, and whether that is not all."""
+    is_cut = len(query) > MAX_NAMES
+    found: dict[str, list[str]] = {}
+    for name, values in islice(query.items(), MAX_NAMES):
+        is_cut = (
+            is_cut or len(name) > MAX_NAME or len(values) > MAX_NAMES or max(map(len, values), default=0) > MAX_TEXT
+        )
+        found[storable(name[:MAX_NAME])] = [storable(value[:MAX_TEXT]) for value in values[:MAX_NAMES]]
+    return found, is_cut
 
 
-def _header(name: str, value: str) -> str:
-    return REDACTED if _CREDENTIAL.search(name.lower()) else storable(value[:MAX_TEXT])
+def _kept_headers(headers: Mapping[str, str]) -> tuple[dict[str, str], bool]:
+    """Return what is kept of the headers, and whether that is not all."""
+    is_cut = len(headers) > MAX_NAMES
+    found: dict[str, str] = {}
+    for name, value in islice(headers.items(), MAX_NAMES):
+        is_long = len(name) > MAX_NAME
+        key, is_credential = _header_name(name) if is_long else _known_header_name(name)
+        is_cut = is_cut or is_long or len(value) > MAX_TEXT
+        found[key] = REDACTED if is_credential else storable(value[:MAX_TEXT])
+    return found, is_cut
 
 
-def _texts(values: list[str]) -> list[str]:
-    return [storable(value[:MAX_TEXT]) for value in values[:MAX_NAMES]]
+def _header_name(name: str) -> tuple[str, bool]:
+    """Return the name under which a header is kept, and whether its value is a credential."""
+    return storable(name[:MAX_NAME]).lower(), _CREDENTIAL.search(name.lower()) is not None
 
 
-def _is_cut(names: Mapping[str, object], values: Iterable[Iterable[str]]) -> bool:
-    return (
-        len(names) > MAX_NAMES
-        or any(len(name) > MAX_NAME for name in names)
-        or any(len(value) > MAX_TEXT for texts in values for value in texts)
-    )
+_known_header_name: Final = lru_cache(_REMEMBERED)(_header_name)

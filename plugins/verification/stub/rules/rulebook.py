@@ -64,6 +64,7 @@ class _Shelf:
         for rule in rules:
             self._file(rule)
         self._queries = {query: JsonQuery(query) for query in self._by_body}
+        self._is_filed = bool(self._by_parameter or self._by_header or self._by_body)
 
     def _file(self, rule: CompiledRule) -> None:
         match = rule.definition.match
@@ -82,6 +83,8 @@ class _Shelf:
 
     def candidates(self, request: StubRequest) -> Iterable[CompiledRule]:
         """Return the rules that could match, in their order, each once."""
+        if not self._is_filed:
+            return self._others
         found = [place[value] for place, value in self._demanded(request) if value in place]
         if not found:
             return self._others

@@ -10,6 +10,7 @@ from core.unit_of_work import UnitOfWorkFactory
 from plugins.verification.settings import Settings
 from plugins.verification.stub.service.journaling import journal_of
 from plugins.verification.stub.service.keeper import RuleKeeper
+from plugins.verification.stub.service.turnstile import Turnstile
 from plugins.verification.stub.settings import StubSettings
 from ports.storage import Storage
 
@@ -28,6 +29,7 @@ class StubControl:
         self.units: UnitOfWorkFactory = services.units
         self.keeper = RuleKeeper(services.storage)
         self.journal = journal_of(services)
+        self.turnstile = Turnstile()
 
     async def close(self) -> None:
         """Stop following the rules."""

@@ -17,7 +17,7 @@ from plugins.verification.stub.journal_problems import INVALID_CRITERIA, SEARCH_
 from plugins.verification.stub.queries.journal import JournalFilters, JournalRow, newest, page, total
 from plugins.verification.stub.rules.criteria import Criteria, InvalidCriteriaError, Matcher, TextCriterion, distance
 from plugins.verification.stub.rules.criteria import compile as compile_criteria
-from plugins.verification.stub.rules.request import StubRequest, TooLaboriousError
+from plugins.verification.stub.rules.request import TooLaboriousError
 from plugins.verification.stub.schemas.journal import NearMiss
 from ports.storage import Storage
 
@@ -85,7 +85,7 @@ class Search:
         async with aclosing(self._paced(JournalFilters())) as rows:
             async for row in rows:
                 with _bounded():
-                    away = distance(self._matcher.differences(request_of(row)))
+                    away = distance(self._matcher.differences(row.request()))
                 if away and len(best) < NEAREST:
                     heapq.heappush(best, (-away, row.seq, row))
                 elif away and -away > best[0][0]:
@@ -93,7 +93,7 @@ class Search:
         return [self._near_miss(row) for _, _, row in sorted(best, reverse=True, key=lambda found: found[:2])]
 
     def _near_miss(self, row: JournalRow) -> NearMiss:
-        differences = self._matcher.differences(request_of(row))
+        differences = self._matcher.differences(row.request())
         return NearMiss(
             request_id=row.id, method=row.method, path=row.path, distance=distance(differences), diffs=differences
         )
@@ -102,7 +102,7 @@ class Search:
         async with aclosing(self._paced(filters)) as rows:
             async for row in rows:
                 with _bounded():
-                    is_wanted = self._matcher.matches(request_of(row))
+                    is_wanted = self._matcher.matches(row.request())
                 if is_wanted:
                     yield row
 
@@ -133,11 +133,6 @@ def _bounded() -> Iterator[None]:
         yield
     except TooLaboriousError:
         raise Problem(SEARCH_TOO_BROAD) from None
-
-
-def request_of(row: JournalRow) -> StubRequest:
-    """Return the request of an entry as criteria see it."""
-    return StubRequest(method=row.method, path=row.path, query=row.query, headers=row.headers, body=row.body)
 
 
 def _compiled(criteria: Criteria) -> Matcher:

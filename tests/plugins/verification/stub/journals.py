@@ -12,7 +12,7 @@ def entry(**parts) -> JournalEntry:
     """An entry that was answered by the real handler, with these parts otherwise."""
     plain = {
         "id": new_id(),
-        "at": AT,
+        "created_at": AT,
         "method": "GET",
         "path": "/api/v1/doctors/psv/verify",
         "query": {},

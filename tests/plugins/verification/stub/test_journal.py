@@ -124,7 +124,7 @@ async def test_entries_are_told_apart_by_every_filter(journal, admin_client):
     rule = new_id()
     journal.record(entry(method="POST", status=201))
     journal.record(entry(path="/elsewhere"))
-    journal.record(entry(session="mine", at=AT + timedelta(hours=1)))
+    journal.record(entry(session="mine", created_at=AT + timedelta(hours=1)))
     journal.record(entry(matched_rule=rule, status=503))
     assert [one["method"] for one in await listed(admin_client, method="POST")] == ["POST"]
     assert [one["path"] for one in await listed(admin_client, path="/elsewhere")] == ["/elsewhere"]

@@ -205,9 +205,9 @@ async def test_the_job_deletes_what_is_too_old_and_what_is_too_much(application,
     settings = Settings(stub=StubSettings(journal_max_rows=800))
     journal = Journal(empty, max_rows=1_000_000)
     for number in range(BATCH + 500):
-        journal.record(entry(request_id=str(number), at=clock.now() - timedelta(days=8)))
+        journal.record(entry(request_id=str(number), created_at=clock.now() - timedelta(days=8)))
     for number in range(settings.stub.journal_max_rows + 700):
-        journal.record(entry(request_id=str(BATCH + 500 + number), at=clock.now()))
+        journal.record(entry(request_id=str(BATCH + 500 + number), created_at=clock.now()))
     await journal.close()
     assert await empty.fetch_one(COUNT) == BATCH + 500 + settings.stub.journal_max_rows + 700
     await prune_journal(Tick(clock.now()), units=units, clock=clock, settings=settings)
@@ -218,8 +218,8 @@ async def test_the_job_deletes_what_is_too_old_and_what_is_too_much(application,
 
 async def test_an_entry_that_is_young_enough_stays(application, empty, clock, units):
     journal = journal_of(application.services)
-    journal.record(entry(request_id="1", at=clock.now() - timedelta(days=8)))
-    journal.record(entry(request_id="2", at=clock.now() - timedelta(days=6)))
+    journal.record(entry(request_id="1", created_at=clock.now() - timedelta(days=8)))
+    journal.record(entry(request_id="2", created_at=clock.now() - timedelta(days=6)))
     await journal.flush()
     await prune_journal(Tick(clock.now()), units=units, clock=clock, settings=Settings())
     assert await kept(empty) == [2]
@@ -242,7 +242,7 @@ async def test_an_index_serves_what_is_asked_most(empty):
     """
     journal = Journal(empty, max_rows=1_000_000)
     for number in range(10_000):
-        journal.record(entry(path=f"/{number % 500}", session=str(number % 500) if number % 2 else None, at=AT))
+        journal.record(entry(path=f"/{number % 500}", session=str(number % 500) if number % 2 else None, created_at=AT))
     await journal.close()
     async with connected(empty) as connection:
         await connection.execute("ANALYZE verification.stub_request_journal")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from plugins.verification.stub.rules.compiled import CompiledRule
 from plugins.verification.stub.rules.criteria import BodyCriterion, Criteria, TextCriterion
+from plugins.verification.stub.rules.criteria import compile as compile_criteria
 from plugins.verification.stub.rules.definition import RuleDefinition
 from plugins.verification.stub.rules.request import StubRequest
 from plugins.verification.stub.rules.rulebook import MAX_PLACES, Rulebook
@@ -66,7 +67,7 @@ def test_the_index_finds_what_a_look_at_every_rule_finds(drawn, asked):
     book = Rulebook(made)
     in_order = sorted(made, key=lambda rule: (rule.definition.priority, -int(rule.id)))
     for request in asked:
-        expected = [rule.id for rule in in_order if rule.matcher.matches(request)]
+        expected = [rule.id for rule in in_order if compile_criteria(rule.definition.match).matches(request)]
         assert [rule.id for rule in book.matching(request)] == expected
         assert book.concerns(request.method, request.path) or not expected
 
