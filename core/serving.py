@@ -18,7 +18,7 @@ from core.config.settings import HttpSettings
 from core.draining import GRACE, longest_stop
 from core.faults import StartupError
 from core.http.head_limits import MAX_HEAD
-from core.lifespan import opened_storage
+from core.lifespan import freeze_collector, opened_storage
 from core.telemetry.siblings import shared_metrics
 
 TARGET: Final = "app:create_app"
@@ -77,10 +77,10 @@ def serve(app: Litestar, address: Address, workers: int) -> None:
     composition: Composition = app.state.composition
     _make_room(composition.config.http.max_connections)
     if composition.config.server == "granian":
-        with shared_metrics(), _held_storage(composition):
+        with _supervising(app, composition):
             _serve_with_granian(app, address, workers)
     elif workers > 1:
-        with shared_metrics(), _held_storage(composition):
+        with _supervising(app, composition):
             _serve_with_uvicorn(app, address, workers)
     else:
         _serve_with_uvicorn(app, address, workers)
@@ -152,6 +152,20 @@ def _serve_with_granian(app: Litestar, address: Address, workers: int) -> None:
 def _has_websockets(app: Litestar) -> bool:
     """Tell whether an upgrade is anything but a request like any other."""
     return any(isinstance(route, WebSocketRoute) for route in app.routes)
+
+
+@contextmanager
+def _supervising(app: Litestar, composition: Composition) -> Iterator[None]:
+    """Hold what the workers share, and nothing that a fork would tear: no thread, no connection.
+
+    Raises:
+        StartupError: the store does not open.
+    """
+    app.state.services.tracing.shutdown()  # each worker has its own; this one would send nothing, by a thread
+    with shared_metrics(), _held_storage(composition):
+        # Workers share these pages as long as no collector writes to them, and there is less to take down at the end.
+        freeze_collector()
+        yield
 
 
 @contextmanager

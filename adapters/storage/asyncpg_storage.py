@@ -229,13 +229,15 @@ async def open_storage(
 
 
 async def _check_server(storage: AsyncpgStorage, sizes: PoolSizes) -> None:
-    transaction = storage.transaction()
-    connection = await transaction.connection()
+    # On a connection that does not stay: a supervisor that only checks is about to fork.
+    connection = await storage.connect(application_name="hexastar check")
     try:
         version = connection.get_server_version()
         limit = await connection.fetchval(_CONNECTION_LIMIT)
-    finally:
-        await transaction.rollback()
+        await connection.close(timeout=sizes.acquire_timeout)
+    except BaseException as error:
+        connection.terminate()
+        reraise(None, error)
     if version.major < OLDEST_SERVER:
         raise Rejected("server_version", f"PostgreSQL {OLDEST_SERVER} or later is needed, this is {version.major}")
     if sizes.budget > limit:

@@ -6,10 +6,11 @@ runs, or PostgreSQL recovers. Linux and macOS; root is fine, since the server th
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -17,6 +18,7 @@ from adapters.storage.asyncpg_storage import AsyncpgStorage, PoolSizes, open_sto
 from adapters.storage.embedded_server import EmbeddedServer
 from ports.secrets import Secret
 
+T = TypeVar("T")
 PoolSize = Annotated[int, msgspec.Meta(ge=1, le=50)]
 
 
@@ -59,10 +61,16 @@ async def open(settings: Settings) -> AsyncIterator[AsyncpgStorage]:  # noqa: A0
 async def serving(data_dir: Path) -> AsyncIterator[str]:
     """Keep the server over `data_dir` running for this process; yield its DSN. Raises as `open`."""
     server = EmbeddedServer(data_dir)
-    joining = asyncio.ensure_future(asyncio.to_thread(server.join))
+    joining = asyncio.ensure_future(_in_a_thread(server.join))
     try:
         yield await asyncio.shield(joining)
     finally:
         # A start cannot be cut short, so that who is cancelled meanwhile still leaves it as found.
         await asyncio.wait([joining])
-        await asyncio.shield(asyncio.to_thread(server.leave))
+        await asyncio.shield(_in_a_thread(server.leave))
+
+
+async def _in_a_thread(work: Callable[[], T]) -> T:
+    """Run `work` in a thread that ends with it, unlike the loop's own: who keeps the server may be about to fork."""
+    with ThreadPoolExecutor(1, "hexastar-postgres") as thread:
+        return await asyncio.get_running_loop().run_in_executor(thread, work)
