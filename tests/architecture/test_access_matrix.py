@@ -27,6 +27,8 @@ MATRIX = {
     "POST /logout": PUBLIC,
     "POST /console/jobs/{job_id:uuid}/retry": JOBS_WRITE,
     "POST /console/jobs/{job_id:uuid}/cancel": JOBS_WRITE,
+    "GET /console/jobs/retry": JOBS_WRITE,
+    "POST /console/jobs/retry": JOBS_WRITE,
     "GET /api/v1/jobs": JOBS_READ,
     "GET /api/v1/jobs/{job_id:uuid}": JOBS_READ,
     "POST /api/v1/jobs/{job_id:uuid}/retry": JOBS_WRITE,

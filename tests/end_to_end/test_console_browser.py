@@ -80,6 +80,29 @@ def test_an_operator_signs_in_by_the_printed_url_and_retries_a_dead_job(state_di
             assert httpx.get(printed[0]).status_code == httpx.codes.UNAUTHORIZED
 
 
+def test_an_operator_retries_many_dead_jobs_after_seeing_how_many(state_dir, tmp_path, page):
+    with smtp_peer(tmp_path) as peer:
+        peer.behave("450")
+        text = CONFIGURATION.format(host=peer.host, port=peer.port)
+        (state_dir / "plugins.toml").write_text(text, encoding="utf-8")
+        with served(state_dir, {"HEXASTAR__ADMIN_KEY": "key"}) as server:
+            jobs = [dead_job(server.url)["id"] for _ in range(2)]
+            page.goto(f"{server.url}/login")
+            page.get_by_label("Admin key").fill("key")
+            page.get_by_role("button", name="Sign in").click()
+            page.get_by_role("link", name="Retry many").first.click()
+            expect(page.get_by_role("heading", name="2 dead")).to_be_visible()
+            assert {show(server.url, job)["state"] for job in jobs} == {"dead"}
+
+            peer.behave("ok")
+            page.get_by_role("button", name="Retry 2").first.click()
+            expect(page.get_by_role("status")).to_have_text("2 jobs are queued again. 0 are still dead.")
+            eventually(lambda: {show(server.url, job)["state"] for job in jobs} == {"done"})
+            page.get_by_role("link", name="Back to the console").click()
+            expect(page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
+        assert len(peer.received()) == 2
+
+
 def dead_job(url: str) -> dict[str, Any]:
     """Ask for a mail that cannot be sent now, and cancel the job that would try again."""
     notice = {"recipient_email": "refused@example.org", "subject": "Your claim", "message": "It was paid."}

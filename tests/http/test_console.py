@@ -149,8 +149,8 @@ async def test_a_dead_job_is_retried_and_a_waiting_one_cancelled(operator, admin
 async def test_a_form_from_another_site_is_refused(operator, admin_client, make_job):
     job_id = await make_job()
     for origin in ("https://evil.example", "null", "http://testserver.evil.example", ""):
-        for path in (f"/console/jobs/{job_id}/retry", "/logout"):
-            assert (await operator.post(path, headers={"Origin": origin})).status_code == 403
+        for path in (f"/console/jobs/{job_id}/retry", "/console/jobs/retry", "/logout"):
+            assert (await operator.post(path, data={"all": "yes"}, headers={"Origin": origin})).status_code == 403
     assert await state_of(admin_client, job_id) == "dead"
     assert "Sign out" in (await operator.get("/")).text
 

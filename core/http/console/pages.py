@@ -1,4 +1,4 @@
-"""The console's routes: the page, signing in and out, and the forms that retry and cancel jobs."""
+"""The console's routes: the pages, signing in and out, and the forms that retry and cancel jobs."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -18,6 +18,7 @@ from core.http.console.guard import (
 )
 from core.http.console.one_time_login import login_nonce
 from core.http.console.overview import overview
+from core.http.console.retrying import Choice, retry_chosen, retry_page
 from core.http.console.selection import Selection
 from core.http.console.sessions import ConsoleSessions
 from core.http.injected import Injected
@@ -91,6 +92,21 @@ async def retry_job(request: Page, services: Injected[Services], job_id: FromPat
     return _back(Selection.of(request.query_params))
 
 
+@get("/console/jobs/retry", access=WRITE)
+async def dead_jobs(request: Page, services: Injected[Services]) -> Template:
+    """Show what is dead, and offer to have it tried again."""
+    plugin = Selection.of(request.query_params).plugin
+    return _page("retry", {"view": await retry_page(services, plugin)})
+
+
+@post("/console/jobs/retry", access=WRITE, idempotency="none", status_code=HTTP_200_OK)
+async def retry_dead_jobs(request: Page, services: Injected[Services]) -> Template:
+    """Queue dead jobs again, as many as one click may, and say how many that were and how many are left."""
+    choice = Choice.of((await request.form()).multi_items())
+    outcome = await retry_chosen(services, choice)
+    return _page("retry", {"view": await retry_page(services, choice.plugin, outcome)})
+
+
 @post("/console/jobs/{job_id:uuid}/cancel", access=WRITE, idempotency="none", status_code=HTTP_303_SEE_OTHER)
 async def cancel_job(request: Page, services: Injected[Services], job_id: FromPath[UUID]) -> Redirect:
     """Make a job dead that waits or runs."""
@@ -142,7 +158,7 @@ def console_routes() -> Router:
     """Return the console's routes: they accept the console's session, and a user's where that is an administrator's."""
     return Router(
         path="/",
-        route_handlers=[console, login, login_by_key, logout, retry_job, cancel_job],
+        route_handlers=[console, login, login_by_key, logout, retry_job, dead_jobs, retry_dead_jobs, cancel_job],
         opt={"cookies": ("console", "session")},
         exception_handlers={Exception: refusal},
         include_in_schema=False,
