@@ -51,6 +51,7 @@ from core.telemetry.access_log import AccessLog
 from core.telemetry.entry import TelemetryMiddleware
 from core.telemetry.failures import let_speak
 from core.telemetry.logging import configure_logging
+from core.telemetry.unread import Unread
 
 NAME: Final = "hexastar"
 VERSION: Final = "0.1.0"
@@ -116,6 +117,7 @@ def build_application(
     hand_out_services(app)
     app.state.services = services
     app.state.metrics = services.metrics
+    app.state.unread = Unread(services.metrics, access_log)
     app.state.problems = registry
     app.state.rate_limiter = limiter
     app.state.health = Health(services, health_checks(composition))

@@ -21,6 +21,7 @@ from core.http.problem_handlers import render
 from core.http.problem_types import BAD_REQUEST, HEAD_TOO_LARGE, OVERLOADED
 from core.http.problems import PROBLEM_MEDIA_TYPE, TRACE_ID, Problem, ProblemRegistry
 from core.telemetry.tracing import unobserved_trace
+from core.telemetry.unread import Unread, UnreadRequest
 
 SMALL_BODY: Final = 64 * 1024
 """Bytes of a body that is taken to its end, so that its connection can be kept, when it has been answered early."""
@@ -67,6 +68,7 @@ class GuardedProtocol(HttpToolsProtocol):
         state: Any = cast("Any", config.loaded_app).state
         self._limits: Limits = state.services.config.http
         self._registry: ProblemRegistry = state.problems
+        self._unread: Unread = state.unread
         self._reading: asyncio.TimerHandle | None = None
         self._writing: asyncio.TimerHandle | None = None
         self._answering: RequestResponseCycle | None = None
@@ -206,7 +208,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _refuse(self, problem: Problem) -> None:
         request_id = uuid.uuid4().hex
-        state = {"request_id": request_id, TRACE_ID: unobserved_trace(self.headers or ())}
+        trace_id = unobserved_trace(self.headers or ())
+        state = {"request_id": request_id, TRACE_ID: trace_id}
         scope = {"path": self.url[:1024].decode("ascii", "replace"), "state": state}
         rendered = render(cast("HTTPScope", scope), self._registry, problem)
         headers = [
@@ -219,6 +222,7 @@ class GuardedProtocol(HttpToolsProtocol):
         ]
         lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
         self.transport.write(STATUS_LINE[rendered.status] + lines + b"\r\n" + rendered.body)
+        self._unread.refused(UnreadRequest(self.url[:1024], request_id, rendered.status, len(rendered.body)), trace_id)
         self.transport.close()
         self._watch_writing()
 

@@ -78,7 +78,7 @@ async def provoke(url: str) -> dict[str, int]:
                 answer = await client.request(method, path, **options)
             except httpx.RemoteProtocolError:
                 return
-            if request_id := answer.headers.get("x-request-id"):  # what a server's parser refuses reaches nobody
+            if request_id := answer.headers.get("x-request-id"):  # what Granian's parser refuses reaches nobody
                 answered[request_id] = answer.status_code
 
         await send("GET", "/saboteur/fine")
