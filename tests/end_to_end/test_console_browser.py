@@ -2,14 +2,13 @@
 
 import re
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
-from served import PATIENCE, served
+from served import served, until
 
 from tests.peers.smtp import smtp_peer
 
@@ -70,7 +69,7 @@ def test_an_operator_signs_in_by_the_printed_url_and_retries_a_dead_job(state_di
             peer.behave("ok")
             row.get_by_role("button", name="Retry").click()
             page.wait_for_url(f"{server.url}/?#jobs")
-            eventually(lambda: show(server.url, job["id"])["state"] == "done")
+            until(lambda: show(server.url, job["id"])["state"] == "done")
             page.reload()
             expect(row).to_contain_text("done")
             assert [message.recipients for message in peer.received()] == [["refused@example.org"]]
@@ -108,7 +107,7 @@ def dead_job(url: str) -> dict[str, Any]:
     notice = {"recipient_email": "refused@example.org", "subject": "Your claim", "message": "It was paid."}
     answer = httpx.post(f"{url}/api/v1/insurance/notification/send", json=notice, headers=ADMIN)
     assert answer.status_code == httpx.codes.ACCEPTED, answer.text
-    eventually(lambda: (found := waiting(url)) and found[0]["error"])
+    until(lambda: (found := waiting(url)) and found[0]["error"])
     job = waiting(url)[0]
     httpx.post(f"{url}/api/v1/jobs/{job['id']}/cancel", headers=ADMIN).raise_for_status()
     return job
@@ -123,11 +122,3 @@ def waiting(url: str) -> list[dict[str, Any]]:
 def show(url: str, job_id: str) -> dict[str, Any]:
     shown: dict[str, Any] = httpx.get(f"{url}/api/v1/jobs/{job_id}", headers=ADMIN).json()
     return shown
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    """Return once `condition` holds, or fail."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it never came about"
-        time.sleep(0.05)

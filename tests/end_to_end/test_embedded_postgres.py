@@ -7,16 +7,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
+from served import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60.0
 
 PROCESS = """
 import asyncio, signal, sys
@@ -120,14 +118,6 @@ def modes(state_dir: Path) -> dict[Path, tuple[int, int, int]]:
     return {folder: (stat_mode(folder), folder.stat().st_uid, folder.stat().st_gid) for folder in folders}
 
 
-def eventually(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + PATIENCE
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.02)
-    return value
-
-
 def postmaster(state_dir: Path) -> list[str]:
     """Return the lines of `postmaster.pid`: process, folder, start, port, folder of the socket, address."""
     return (state_dir / "postgres" / "postmaster.pid").read_text().splitlines()
@@ -144,7 +134,7 @@ def test_the_last_to_leave_stops_the_server_though_another_was_killed(
     other.end(signal.SIGKILL)
     assert postmaster(state_dir) == server
     assert main.end(signal.SIGTERM) == 0
-    eventually(lambda: not servers(state_dir))
+    until(lambda: not servers(state_dir))
     assert modes(state_dir) == before
     assert not Path(server[4]).exists()
     assert not (state_dir / "postgres" / "postmaster.pid").exists()
@@ -160,7 +150,7 @@ def test_one_who_leaves_early_leaves_the_server_to_the_others(started: Callable[
     assert second.pid in third.ready()
     assert second.end(signal.SIGTERM) == 0
     assert third.end(signal.SIGTERM) == 0
-    eventually(lambda: not servers(state_dir))
+    until(lambda: not servers(state_dir))
 
 
 def test_processes_that_start_at_once_share_one_server(started: Callable[[], Process], state_dir: Path) -> None:
@@ -171,7 +161,7 @@ def test_processes_that_start_at_once_share_one_server(started: Callable[[], Pro
     assert len(postmasters) == 1
     for process in processes:
         assert process.end(signal.SIGTERM) == 0
-    eventually(lambda: not servers(state_dir))
+    until(lambda: not servers(state_dir))
 
 
 def test_after_a_kill_the_next_process_adopts_the_running_server(
@@ -186,7 +176,7 @@ def test_after_a_kill_the_next_process_adopts_the_running_server(
     assert killed.pid in adopter.ready()
     assert postmaster(state_dir) == server
     assert adopter.end(signal.SIGTERM) == 0
-    eventually(lambda: not servers(state_dir))
+    until(lambda: not servers(state_dir))
 
 
 def test_after_everything_was_killed_the_next_process_recovers_what_was_committed(
@@ -197,14 +187,14 @@ def test_after_everything_was_killed_the_next_process_recovers_what_was_committe
     for process in servers(state_dir):
         process.kill()
     killed.end(signal.SIGKILL)
-    eventually(lambda: not servers(state_dir))
+    until(lambda: not servers(state_dir))
     left_behind = Path(postmaster(state_dir)[4])
     assert left_behind.exists()
     survivor = started()
     assert killed.pid in survivor.ready()
     assert not left_behind.exists()
     assert survivor.end(signal.SIGTERM) == 0
-    eventually(lambda: not servers(state_dir))
+    until(lambda: not servers(state_dir))
 
 
 def test_a_stale_number_that_another_process_has_now_does_not_keep_the_server_down(

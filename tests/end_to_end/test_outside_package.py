@@ -3,13 +3,12 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
 import msgspec
 import pytest
-from served import served
+from served import served, until
 
 PACKAGE = Path(__file__).parents[1] / "packages" / "guestbook"
 ON = '[plugins]\nenabled = ["guestbook"]\n[ports]\nmail = "pigeon"\n[adapters.mail.pigeon]\nloft = "{loft}"\n'
@@ -24,13 +23,6 @@ def installed(tmp_path_factory):
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
     subprocess.run([*command, "--target", target, source], check=True, capture_output=True)
     return {"PYTHONPATH": str(target)}
-
-
-def until(condition, patience=30.0):
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.05)
 
 
 def test_on_it_serves_stores_works_and_mails(installed, state_dir):

@@ -5,13 +5,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
-from served import free_port, served
+from served import free_port, served, until
 
 NOWHERE = {
     "HEXASTAR__PORTS__STORAGE": "postgres",
@@ -33,13 +32,6 @@ def hexastar(folder, *arguments, **environ):
         check=False,
     )
     return ended.returncode, ended.stdout
-
-
-def until(condition, patience=30.0):
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.05)
 
 
 def silent(url):

@@ -12,10 +12,11 @@ import pytest
 from adapters.storage.asyncpg_storage import PoolSizes, open_storage
 from core.jobs.bells import open_bell
 from core.testing.database import embedded_server
+from core.testing.waiting import until
 from ports.secrets import Secret
 from tests.jobs.worker_process import Numbered, work
-from tests.jobs.workshop import Workshop, jobs_database, open_shop, until
-from tests.peers.redis import redis_peer
+from tests.jobs.workshop import Workshop, jobs_database, open_shop
+from tests.peers.redis import bell_address
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "tests" / "jobs" / "worker_process.py"
@@ -68,8 +69,7 @@ async def enqueue(shop: Workshop, bell: str, count: int = JOBS, seconds: float =
 async def test_of_200_jobs_none_is_lost_or_doubled_when_their_worker_is_killed(
     shop: Workshop, dsn: Secret, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with redis_peer() as redis:
-        bell = redis.address if kind == "redis" else "storage"
+    async with bell_address(kind) as bell:
         async with worker_process(dsn, bell, concurrency=JOBS) as doomed:
             await enqueue(shop, bell, seconds=2.0)
             await shop.in_state("running", JOBS)

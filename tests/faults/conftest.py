@@ -9,10 +9,21 @@ import asyncpg
 import pytest
 
 from ports.secrets import Secret
+from tests.faults.kit.bells import MARK, parametrize_bells
 from tests.faults.kit.cluster import Cluster, cluster
 from tests.faults.kit.jobsite import PLUGINS
 from tests.faults.kit.nursery import Nursery, nursery
 from tests.faults.kit.processes import command, environment
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the mark known."""
+    config.addinivalue_line("markers", MARK)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Choose the bells."""
+    parametrize_bells(metafunc)
 
 
 @pytest.fixture(scope="package")

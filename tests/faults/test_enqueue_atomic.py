@@ -6,12 +6,13 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import asyncpg
+import pytest
 
 from tests.faults.kit.cluster import Cluster
 from tests.faults.kit.history import History, check
 from tests.faults.kit.processes import at_work, environment, server, worker
 from tests.faults.kit.writers import Writers
-from tests.peers.redis import redis_peer
+from tests.peers.redis import bell_address
 
 CLIENTS = 20
 ROWS_WITHOUT_JOB = """
@@ -33,22 +34,16 @@ FROM core.jobs WHERE name = 'tally.count'
 """
 
 
+@pytest.mark.bells(briefly="storage")
 async def test_as_many_jobs_as_commits_though_the_api_is_killed(
-    postgres: Cluster, folder: Path, full: bool, figure: Callable[..., None]
-) -> None:
-    for kind in ("storage", "redis") if full else ("storage",):
-        await kill_and_count(postgres, folder, kind, full=full, figure=figure)
-
-
-async def kill_and_count(
-    postgres: Cluster, folder: Path, kind: str, *, full: bool, figure: Callable[..., None]
+    postgres: Cluster, folder: Path, bell: str, full: bool, figure: Callable[..., None]
 ) -> None:
     """Kill the API under transactions that enqueue; compare what was committed with the jobs, both ways."""
     transactions, kills = (10_000, 3) if full else (600, 1)
-    dsn = await postgres.create_database(f"atomic_{kind}")
-    history = History(folder / f"{kind}.jsonl")
-    async with redis_peer() as redis:
-        environ = environment(dsn, "tally.plugin", bell=redis.address if kind == "redis" else "storage")
+    dsn = await postgres.create_database(f"atomic_{bell}")
+    history = History(folder / "history.jsonl")
+    async with bell_address(bell) as address:
+        environ = environment(dsn, "tally.plugin", bell=address)
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(worker(folder, environ))
             serving = await stack.enter_async_context(server(folder, environ))
@@ -74,11 +69,11 @@ async def kill_and_count(
     assert tuple(orphans) == (0, 0)
     assert entries == jobs == effects == subjects
     assert history.of("fail")
-    figure("G4", f"transactions answered, bell {kind}", len(history.of("ok")) + len(history.of("fail")))
-    figure("G4", f"committed, bell {kind}: jobs", jobs)
-    figure("G4", f"unanswered at kills, settled by a retry, bell {kind}", unanswered)
-    figure("G4", f"pick-up p50 under load, bell {kind}", p50 * 1000, "ms", at_most=10)
-    figure("G4", f"pick-up p99 under load, bell {kind}", p99, "s", at_most=1.2)
+    figure("G4", f"transactions answered, bell {bell}", len(history.of("ok")) + len(history.of("fail")))
+    figure("G4", f"committed, bell {bell}: jobs", jobs)
+    figure("G4", f"unanswered at kills, settled by a retry, bell {bell}", unanswered)
+    figure("G4", f"pick-up p50 under load, bell {bell}", p50 * 1000, "ms", at_most=10)
+    figure("G4", f"pick-up p99 under load, bell {bell}", p99, "s", at_most=1.2)
 
 
 async def answered(history: History, count: int) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import asyncpg
 import httpx
 import pytest
 
+from core.testing.waiting import until
 from tests.faults.kit.cluster import Cluster
 from tests.faults.kit.processes import PACKAGES, ROOT, Program, at_work, command, environment, server, worker
 
@@ -23,12 +23,6 @@ HOOKS = (
 OTHERS = "/api/v1/doctors/search"
 LEAKS = 20
 """Transactions that are begun and lost: more than there are connections."""
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not await condition():  # noqa: ASYNC110 - what is waited for is in another process
-            await asyncio.sleep(0.05)
 
 
 async def states(dsn: Any) -> dict[str, int]:
@@ -90,7 +84,7 @@ async def fail_by_themselves(postgres: Cluster, folder: Path, which: str) -> Non
             found = await states(dsn)
             return found.get("done") == 1 and found.get("dead") == len(WAYS) and len(found) == 2
 
-        await until(settled)
+        await until(settled, PATIENCE, interval=0.05)
         assert {process.pid for process in serving.family()} == family
         assert working.running
         assert await working.stop() == 0
@@ -177,11 +171,11 @@ async def test_a_plugin_that_is_off_is_not_there(postgres, folder) -> None:
         async def parked() -> bool:
             return await states(dsn) == {"parked": 1}
 
-        await until(parked)
+        await until(parked, PATIENCE, interval=0.05)
         assert "saboteur" not in working.output()
     async with worker(folder, on, name="back"):
 
         async def done() -> bool:
             return await states(dsn) == {"done": 1}
 
-        await until(done)
+        await until(done, PATIENCE, interval=0.05)

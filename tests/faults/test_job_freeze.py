@@ -2,7 +2,6 @@
 
 import signal
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -11,24 +10,19 @@ from labour.jobs import Work, errand, nothing, slow_commit, unique_effect, work
 from ports.secrets import Secret
 from tests.faults.kit.jobsite import jobsite
 from tests.faults.kit.nursery import Nursery
-from tests.peers.redis import redis_peer
+from tests.peers.redis import bell_address
 
 LEASE = "1.5"
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """With each bell, or briefly with one."""
-    if "bell" in metafunc.fixturenames:
-        metafunc.parametrize("bell", ["storage", "redis"] if metafunc.config.getoption("full") else ["storage"])
-
-
+@pytest.mark.bells(briefly="storage")
 async def test_a_frozen_worker_is_overtaken_and_its_effects_are_undone_when_it_wakes(
     nursery: Nursery, labour_database: Callable[[], Awaitable[Secret]], folder: Path, bell: str
 ) -> None:
-    async with redis_peer() as redis, AsyncExitStack() as stack:
-        address = redis.address if bell == "redis" else "storage"
-        opened = jobsite(nursery, folder, await labour_database(), work, slow_commit, errand, nothing, bell=address)
-        site = await stack.enter_async_context(opened)
+    async with (
+        bell_address(bell) as address,
+        jobsite(nursery, folder, await labour_database(), work, slow_commit, errand, nothing, bell=address) as site,
+    ):
         await site.enqueue(slow_commit, *[Work(0.5)] * 4)
         await site.enqueue(work, *[Work(0.5)] * 4)
         frozen = await site.worker(JOBS__LEASE=LEASE)

@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 from core import failpoints
 from core.working import make_worker
 from ports.secrets import Secret
+from tests.faults.kit.bells import BELLS
 from tests.faults.kit.history import percentile
 from tests.faults.kit.jobsite import Jobsite, jobsite
 from tests.faults.kit.nursery import Nursery
@@ -48,13 +49,13 @@ WHERE next.at IS NOT NULL
 
 @asynccontextmanager
 async def opened_site(
-    nursery: Nursery, labour_database: Callable[[], Awaitable[Secret]], folder: Path, kind: str
+    nursery: Nursery, labour_database: Callable[[], Awaitable[Secret]], folder: Path, bell: str
 ) -> AsyncIterator[tuple[Jobsite, RedisPeer | None]]:
     async with AsyncExitStack() as stack:
-        redis = await stack.enter_async_context(redis_peer()) if kind == "redis" else None
-        bell = redis.address if redis else "storage"
+        redis = await stack.enter_async_context(redis_peer()) if bell == "redis" else None
+        address = redis.address if redis else "storage"
         jobs = (work, slow_commit, errand, nothing, poison)
-        site = await stack.enter_async_context(jobsite(nursery, folder, await labour_database(), *jobs, bell=bell))
+        site = await stack.enter_async_context(jobsite(nursery, folder, await labour_database(), *jobs, bell=address))
         yield site, redis
 
 
@@ -137,12 +138,12 @@ async def kept_busy(site: Jobsite, count: int, seconds: float) -> AsyncIterator[
         await topping_up  # not cancelled, which would leave open how many it has enqueued
 
 
-@pytest.mark.parametrize("kind", ["storage", "redis"])
+@pytest.mark.parametrize("bell", BELLS)
 async def test_jobs_outlive_kills_at_random_and_at_every_failpoint(
     nursery: Nursery,
     labour_database: Callable[[], Awaitable[Secret]],
     folder: Path,
-    kind: str,
+    bell: str,
     full: bool,
     figure: Callable[..., None],
 ) -> None:
@@ -150,8 +151,8 @@ async def test_jobs_outlive_kills_at_random_and_at_every_failpoint(
     print(f"seed {seed}")
     random.seed(seed)
     count, kills, longest = (1000, 5, 2.0) if full else (100, 1, 2.0)
-    places = PLACES if full else BRIEFLY[kind]
-    async with opened_site(nursery, labour_database, folder, kind) as (site, redis):
+    places = PLACES if full else BRIEFLY[bell]
+    async with opened_site(nursery, labour_database, folder, bell) as (site, redis):
         killings = Killings(site)
         site.defaults = {"METRONOME_CRON": "* * * * * *"}
         async with kept_busy(site, count, longest) as enqueued:
@@ -171,13 +172,13 @@ async def test_jobs_outlive_kills_at_random_and_at_every_failpoint(
         rescues, restarts = await killings.rescue_times()
         ticks = await site.connection.fetch("SELECT tick, count(*) FROM labour.ticks GROUP BY tick HAVING count(*) > 1")
         assert not ticks
-    figure("G2", f"jobs lost, stuck or doubled of {count}, bell {kind}", 0, at_most=0)
-    figure("G2", f"attempts at {count} jobs over {len(killings.deaths)} kills, bell {kind}", attempts)
+    figure("G2", f"jobs lost, stuck or doubled of {count}, bell {bell}", 0, at_most=0)
+    figure("G2", f"attempts at {count} jobs over {len(killings.deaths)} kills, bell {bell}", attempts)
     if rescues:
-        figure("G2", f"rescue p95 of {len(rescues)}, bell {kind}", percentile(rescues, 0.95), "s", at_most=15)
+        figure("G2", f"rescue p95 of {len(rescues)}, bell {bell}", percentile(rescues, 0.95), "s", at_most=15)
         figure(
             "G2",
-            f"started again p95 of {len(restarts)}, behind the others, bell {kind}",
+            f"started again p95 of {len(restarts)}, behind the others, bell {bell}",
             percentile(restarts, 0.95),
             "s",
         )
@@ -191,14 +192,12 @@ async def wipe(redis: RedisPeer) -> None:
     await redis.start()
 
 
+@pytest.mark.bells(briefly="storage")
 async def test_a_job_that_kills_its_worker_is_dead_after_its_attempts_and_holds_nobody_up(
-    nursery: Nursery, labour_database: Callable[[], Awaitable[Secret]], folder: Path, full: bool
+    nursery: Nursery, labour_database: Callable[[], Awaitable[Secret]], folder: Path, bell: str
 ) -> None:
-    for kind in ("storage", "redis") if full else ("storage",):
-        own = folder / kind
-        await asyncio.to_thread(own.mkdir)
-        async with opened_site(nursery, labour_database, own, kind) as (site, _):
-            await poison_a_worker(site, own / "drop")
+    async with opened_site(nursery, labour_database, folder, bell) as (site, _):
+        await poison_a_worker(site, folder / "drop")
 
 
 async def poison_a_worker(site: Jobsite, drop: Path) -> None:

@@ -1,7 +1,6 @@
 """A schedule runs each tick once, whoever dies and whoever has the wrong time: the database's clock decides."""
 
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 from ports.secrets import Secret
 from tests.faults.kit.jobsite import jobsite
 from tests.faults.kit.nursery import Nursery
-from tests.peers.redis import redis_peer
+from tests.peers.redis import bell_address
 
 TICKS = (
     "SELECT tick, told - at AS misled, extract(epoch FROM at - tick)::float8 AS late FROM labour.ticks ORDER BY tick"
@@ -18,12 +17,7 @@ TICKS = (
 SKEWS = (0.0, -3.0, 3.0)
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """With each bell, or briefly with one."""
-    if "bell" in metafunc.fixturenames:
-        metafunc.parametrize("bell", ["storage", "redis"] if metafunc.config.getoption("full") else ["storage"])
-
-
+@pytest.mark.bells(briefly="storage")
 async def test_each_tick_runs_once_over_a_kill_and_workers_with_the_wrong_time(
     nursery: Nursery,
     labour_database: Callable[[], Awaitable[Secret]],
@@ -34,9 +28,10 @@ async def test_each_tick_runs_once_over_a_kill_and_workers_with_the_wrong_time(
 ) -> None:
     count, seconds = (30, 2) if full else (5, 1)
     period = timedelta(seconds=seconds)
-    async with redis_peer() as redis, AsyncExitStack() as stack:
-        address = redis.address if bell == "redis" else "storage"
-        site = await stack.enter_async_context(jobsite(nursery, folder, await labour_database(), bell=address))
+    async with (
+        bell_address(bell) as address,
+        jobsite(nursery, folder, await labour_database(), bell=address) as site,
+    ):
         site.defaults = {"METRONOME_CRON": f"*/{seconds} * * * * *"}
         right, *wrong = [await site.worker(METRONOME_SKEW=str(skew)) for skew in SKEWS]
         after = await site.connection.fetchval("SELECT clock_timestamp()")

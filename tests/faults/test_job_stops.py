@@ -4,7 +4,6 @@ import asyncio
 import signal
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,9 +12,10 @@ import pytest
 from labour.jobs import Work, work
 
 from ports.secrets import Secret
+from tests.faults.kit.bells import BELLS
 from tests.faults.kit.jobsite import Jobsite, jobsite
 from tests.faults.kit.nursery import Nursery
-from tests.peers.redis import redis_peer
+from tests.peers.redis import bell_address
 
 GRACE = 3.0
 SLOTS = 12
@@ -49,7 +49,7 @@ BRIEFLY = [("TERM", "storage"), ("QUIT", "redis")]
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Stop in every way with each bell, or in some ways with one bell each."""
     if "name" in metafunc.fixturenames:
-        every = [(name, bell) for name in STOPS for bell in ("storage", "redis")]
+        every = [(name, bell) for name in STOPS for bell in BELLS]
         metafunc.parametrize(("name", "bell"), every if metafunc.config.getoption("full") else BRIEFLY)
 
 
@@ -62,9 +62,10 @@ async def test_a_worker_stops_as_the_signal_says_and_every_job_is_done_once_in_t
     figure: Callable[..., None],
 ) -> None:
     stop = STOPS[name]
-    async with redis_peer() as redis, AsyncExitStack() as stack:
-        address = redis.address if bell == "redis" else "storage"
-        site = await stack.enter_async_context(jobsite(nursery, folder, await labour_database(), work, bell=address))
+    async with (
+        bell_address(bell) as address,
+        jobsite(nursery, folder, await labour_database(), work, bell=address) as site,
+    ):
         await site.enqueue(work, Work(60), Work(60), priority=-1)
         await site.enqueue(work, *[Work(SHORT)] * 40)
         worker = await site.worker(JOBS__GRACE=str(GRACE), JOBS__CONCURRENCY=str(SLOTS * 4 // 3))

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
@@ -15,7 +14,7 @@ from ports.secrets import Secret
 from tests.faults.kit.history import percentile
 from tests.faults.kit.jobsite import Jobsite, jobsite
 from tests.faults.kit.nursery import Nursery
-from tests.peers.redis import redis_peer
+from tests.peers.redis import bell_address
 
 SLOTS = 20
 SHARE = 15
@@ -42,12 +41,7 @@ async def enqueue_and_note(site: Jobsite, urgent: Noted, others: Noted) -> None:
     others.append((second, committed))
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """With each bell, or briefly with one."""
-    if "bell" in metafunc.fixturenames:
-        metafunc.parametrize("bell", ["storage", "redis"] if metafunc.config.getoption("full") else ["redis"])
-
-
+@pytest.mark.bells(briefly="redis")
 async def test_in_a_storm_what_is_urgent_comes_first_and_another_plugin_second_at_the_latest(
     nursery: Nursery,
     labour_database: Callable[[], Awaitable[Secret]],
@@ -59,10 +53,10 @@ async def test_in_a_storm_what_is_urgent_comes_first_and_another_plugin_second_a
     count = 20_000 if full else 2000
     urgent: Noted = []
     others: Noted = []
-    async with redis_peer() as redis, AsyncExitStack() as stack:
-        address = redis.address if bell == "redis" else "storage"
-        opened = jobsite(nursery, folder, await labour_database(), nothing, rest, bell=address)
-        site = await stack.enter_async_context(opened)
+    async with (
+        bell_address(bell) as address,
+        jobsite(nursery, folder, await labour_database(), nothing, rest, bell=address) as site,
+    ):
         await site.flood(nothing, Work(), count)
         await site.worker(JOBS__CONCURRENCY=str(SLOTS))
         while (await site.states()).get("queued", 0) > count // 10:

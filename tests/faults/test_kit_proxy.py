@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from core.testing.waiting import until
 from tests.faults.kit.proxy import Proxy, proxied
 from tests.faults.kit.proxy_control import controlled
 from tests.faults.kit.toxics import Bandwidth, Down, Latency, LimitData, ResetPeer, Slicer, SlowClose, Timeout, Toxic
-from tests.jobs.workshop import until
 
 TEXT = bytes(range(256)) * 64
 GRACE = 20

@@ -8,6 +8,7 @@ import asyncpg
 import httpx
 import pytest
 
+from core.testing.waiting import until
 from tests.faults.kit.orchard import BROKEN, HEIGHT, KIND_INDEX, QUICK, SLOW, Orchard
 from tests.faults.kit.processes import command, server, start_command
 
@@ -19,6 +20,8 @@ IN_THE_SLEEP = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_slee
 VERSION = "SELECT version_num FROM core.alembic_version_orchard"
 HALF_MADE = "SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass('orchard.ix_trees_kind')"
 VALID = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'orchard.ix_trees_kind'::regclass"
+
+PATIENCE = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +37,6 @@ async def planted(postgres, tmp_path_factory):
 @pytest.fixture
 async def orchard(planted, folder):
     return await planted.copy(folder, f"orchard_{uuid4().hex[:8]}")
-
-
-async def until(condition, seconds=60.0):
-    deadline = time.monotonic() + seconds
-    while not await condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        await asyncio.sleep(0.02)
 
 
 async def upgraded(folder, orchard):
@@ -90,12 +86,12 @@ async def test_a_table_in_use_grows_a_column_and_an_index_and_no_request_fails(f
     async with server(folder, orchard.environ(PROFILE="test")) as serving:
         load, stop = Load(serving.url, 50), asyncio.Event()
         loading = asyncio.create_task(load.run(stop))
-        await until(lambda: _is_at_least(load, 25))
+        await until(lambda: _is_at_least(load, 25), PATIENCE)
         orchard.write(2, HEIGHT)
         orchard.write(3, KIND_INDEX)
         output = await upgraded(folder, orchard)
         answered = len(load.seconds)
-        await until(lambda: _is_at_least(load, answered + 50))
+        await until(lambda: _is_at_least(load, answered + 50), PATIENCE)
         async with httpx.AsyncClient(base_url=serving.url) as client:
             assert (await client.get("/health/ready")).is_success, "version N - 1 is ready on the tables of N"
         stop.set()
@@ -153,7 +149,7 @@ async def test_of_two_migrators_at_once_one_waits_says_so_and_both_end_well(fold
     try:
         await holder.execute("BEGIN; SELECT FROM orchard.trees LIMIT 1")  # so that the first is still at it
         both = [asyncio.create_task(command(folder, orchard.environ(), "database", "upgrade")) for _ in range(2)]
-        await until(lambda: _one_waits(folder))
+        await until(lambda: _one_waits(folder), PATIENCE)
         await holder.execute("COMMIT")
         ended = await asyncio.gather(*both)
     finally:
@@ -172,10 +168,10 @@ async def test_after_a_migrator_was_killed_the_next_one_completes(folder, orchar
     orchard.write(2, HEIGHT)
     orchard.write(3, SLOW)
     async with start_command(folder, orchard.environ(), "database", "upgrade") as migrator:
-        await until(lambda: _sleeps(orchard, 1))
+        await until(lambda: _sleeps(orchard, 1), PATIENCE)
         await migrator.kill()
         killed = time.monotonic()
-    await until(lambda: _sleeps(orchard, 0))
+    await until(lambda: _sleeps(orchard, 0), PATIENCE)
     figure("G26", "a killed migrator's statement ends", time.monotonic() - killed, "s", at_most=3)
     assert await orchard.fetch(VERSION) == "orchard_0002", "what was complete stays"
     assert await orchard.fetch("SELECT to_regclass('orchard.half')::text") is None, "what was not is undone"
@@ -193,7 +189,7 @@ async def test_an_index_that_a_killed_migrator_left_half_made_is_made_again_and_
     holder = await asyncpg.connect(orchard.dsn.reveal())
     await holder.execute("BEGIN; UPDATE orchard.trees SET kind = 'held' WHERE number = 1")
     async with start_command(folder, orchard.environ(), "database", "upgrade") as migrator:
-        await until(lambda: _half_made(orchard))
+        await until(lambda: _half_made(orchard), PATIENCE)
         await migrator.kill()
     await holder.close()
     await upgraded(folder, orchard)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import asyncpg
 import httpx
+import pytest
 
 from tests.faults.kit.cluster import Cluster
 from tests.faults.kit.processes import Program, at_work, environment, server, worker
-from tests.peers.redis import redis_peer
+from tests.peers.redis import bell_address, redis_peer
 
 LINES_A_SECOND = 20
 """Far above what an outage may log, and far below what a loop without a pause would."""
@@ -46,22 +47,16 @@ async def all_done(dsn: str) -> asyncpg.Record:
         await connection.close()
 
 
+@pytest.mark.bells(briefly="redis")
 async def test_a_worker_waits_quietly_for_a_database_that_is_away(
-    postgres: Cluster, folder: Path, full: bool, figure: Callable[..., None]
+    postgres: Cluster, folder: Path, bell: str, full: bool, figure: Callable[..., None]
 ) -> None:
-    for kind in ("storage", "redis") if full else ("redis",):
-        await take_database_away(postgres, folder, kind, 300 if full else 60, figure)
-
-
-async def take_database_away(
-    postgres: Cluster, folder: Path, kind: str, jobs: int, figure: Callable[..., None]
-) -> None:
-    """Let the database crash under a worker with so many jobs, for five seconds."""
     seconds = 5.0
-    dsn = await postgres.create_database(f"outage_{kind}")
-    async with redis_peer() as redis:
-        environ = environment(dsn, "tally.plugin", bell=redis.address if kind == "redis" else "storage")
-        async with server(folder, environ) as serving, worker(folder, environ, name=kind) as working:
+    jobs = 300 if full else 60
+    dsn = await postgres.create_database(f"outage_{bell}")
+    async with bell_address(bell) as address:
+        environ = environment(dsn, "tally.plugin", bell=address)
+        async with server(folder, environ) as serving, worker(folder, environ) as working:
             await at_work(dsn)
             assert await post(serving.url, jobs) == {201: jobs}
             lines = said(working)
@@ -74,9 +69,9 @@ async def take_database_away(
             assert working.running
     assert (effects, twice) == (jobs, 0)
     assert lines <= LINES_A_SECOND * seconds
-    figure("G8", f"worker while the database is away, bell {kind}", share * 100, "% of a core", at_most=5)
-    figure("G8", f"lines of log a second, but the jobs' own, bell {kind}", lines / seconds, "/s", at_most=2)
-    figure("G8", f"all done after the database was ready, bell {kind}", took, "s", at_most=10)
+    figure("G8", f"worker while the database is away, bell {bell}", share * 100, "% of a core", at_most=5)
+    figure("G8", f"lines of log a second, but the jobs' own, bell {bell}", lines / seconds, "/s", at_most=2)
+    figure("G8", f"all done after the database was ready, bell {bell}", took, "s", at_most=10)
 
 
 async def test_redis_may_be_away(postgres: Cluster, folder: Path, full: bool, figure: Callable[..., None]) -> None:

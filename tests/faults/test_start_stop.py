@@ -11,6 +11,7 @@ import httpx
 import psutil
 import pytest
 
+from core.testing.waiting import until
 from tests.faults.kit.orchard import Orchard
 from tests.faults.kit.processes import ROOT, free_port, server, start_command, worker
 
@@ -25,19 +26,13 @@ LEFT_BEHIND = (
 )
 """What Python says of something that nobody ended."""
 
+PATIENCE = 60.0
 IN_FLIGHT = 20
 RESTING = 1500
 
 
 def left_behind(output):
     return [line for line in output.splitlines() if any(word in line for word in LEFT_BEHIND)]
-
-
-async def until(condition, seconds=60.0):
-    deadline = time.monotonic() + seconds
-    while not await condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        await asyncio.sleep(0.005)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +49,7 @@ async def test_told_to_stop_under_traffic_it_finishes_what_it_began_and_leaves_n
     async with server(folder, environ) as serving, httpx.AsyncClient(base_url=serving.url, timeout=30) as client:
         path = f"/api/v1/orchard/rest/{RESTING}"
         requests = [asyncio.create_task(client.get(path)) for _ in range(IN_FLIGHT)]
-        await until(lambda: _rest(client, IN_FLIGHT))
+        await until(lambda: _rest(client, IN_FLIGHT), PATIENCE)
         asked = time.monotonic()
         serving.send(signal.SIGTERM)
         code = await serving.ended()
@@ -76,7 +71,7 @@ async def test_a_worker_that_is_told_to_stop_leaves_nothing_behind_and_its_probe
 ):
     environ = database.environ() | {"PYTHONDEVMODE": "1"}
     async with worker(folder, environ) as working:
-        await until(lambda: _probe(folder, environ, "at work"))
+        await until(lambda: _probe(folder, environ, "at work"), PATIENCE)
         asked = time.monotonic()
         assert await working.stop() == 0
         figure("G49", "TERM to exit, an idle worker", time.monotonic() - asked, "s", at_most=2)

@@ -13,6 +13,7 @@ from core.auth import PUBLIC
 from core.config.settings import HttpSettings
 from core.http.doorkeeper import Doorkeeper
 from core.http.overload import RESERVED, Admission, Place
+from core.testing.waiting import until
 
 
 class Gate:
@@ -69,12 +70,6 @@ def app(build_app: Any, gate: Gate) -> Any:
 def in_flight(app: Any) -> int:
     outermost: Doorkeeper = app.asgi_handler
     return outermost.admission.in_flight
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - what is waited for happens elsewhere
-            await asyncio.sleep(0)
 
 
 async def test_beyond_the_bound_requests_are_refused_at_once_and_told_when_to_return(

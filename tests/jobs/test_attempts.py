@@ -7,8 +7,9 @@ import msgspec
 import pytest
 
 from core.jobs.declare import Discard, JobAttempt, Retry, job
+from core.testing.waiting import until
 from core.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from tests.jobs.workshop import Workshop, note, until
+from tests.jobs.workshop import Workshop, note
 
 
 class Wish(msgspec.Struct):

@@ -12,8 +12,9 @@ from core.jobs.bells import open_bell
 from core.jobs.declare import job
 from core.jobs.outage import LONGEST_DELAY, Outage
 from core.jobs.redis_bell import RedisBell
+from core.testing.waiting import until
 from core.unit_of_work import UnitOfWork
-from tests.jobs.workshop import Workshop, note, until
+from tests.jobs.workshop import Workshop, note
 from tests.peers.redis import RedisPeer, redis_peer
 
 

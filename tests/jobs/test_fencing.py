@@ -10,9 +10,10 @@ from core.jobs.admin import JobAdmin
 from core.jobs.declare import JobAttempt, LeaseLostError, job
 from core.jobs.keeper import give_back
 from core.jobs.ledger import LIVENESS, Claim, Ledger, Outcome, mark_done
+from core.testing.waiting import until
 from core.unit_of_work import UnitOfWork
 from ports.secrets import Secret
-from tests.jobs.workshop import Workshop, note, until
+from tests.jobs.workshop import Workshop, note
 
 
 class Nothing(msgspec.Struct):

@@ -7,10 +7,11 @@ import msgspec
 from structlog.typing import EventDict
 
 from core.jobs.declare import job
+from core.testing.waiting import until
 from core.unit_of_work import UnitOfWork
 from ports.errors import Unavailable
 from ports.storage import Connection
-from tests.jobs.workshop import Workshop, note, until
+from tests.jobs.workshop import Workshop, note
 
 
 class Nothing(msgspec.Struct):

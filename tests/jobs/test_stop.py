@@ -9,8 +9,9 @@ from structlog.typing import EventDict
 from core.jobs.declare import JobAttempt, job
 from core.jobs.keeper import Keeper, give_back
 from core.jobs.lanes import Lanes
+from core.testing.waiting import until
 from core.unit_of_work import UnitOfWork
-from tests.jobs.workshop import Workshop, note, until
+from tests.jobs.workshop import Workshop, note
 
 
 class Nothing(msgspec.Struct):

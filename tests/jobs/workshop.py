@@ -2,7 +2,7 @@
 
 import asyncio
 import importlib.util
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from core.jobs.outbox import JobOutbox
 from core.jobs.runner import JobContext
 from core.jobs.worker import Worker
 from core.testing.database import drop_database, with_database
+from core.testing.waiting import until
 from core.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from ports.secrets import Secret
 
@@ -150,13 +151,6 @@ async def open_shop(storage: AsyncpgStorage, dsn: Secret) -> AsyncIterator[Works
     finally:
         await connection.execute("TRUNCATE core.jobs, effects")
         await connection.close()
-
-
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 15.0) -> None:
-    """Return as soon as `condition` holds."""
-    async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110 - what is waited for is in another process
-            await asyncio.sleep(0.01)
 
 
 async def note(uow: UnitOfWork, text: str) -> None:

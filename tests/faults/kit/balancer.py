@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager, suppress
 
 import httpx
 
+from core.testing.waiting import until
+
 PROBE_INTERVAL = 0.2
 PROBE_PATIENCE = 1.0
 PIECE = 64 * 1024
@@ -39,9 +41,7 @@ class Balancer:
 
     async def until(self, port: int, *, ready: bool) -> None:
         """Wait until the instance on this port is sent connections, or no more."""
-        async with asyncio.timeout(60):
-            while (port in self._ready) is not ready:  # noqa: ASYNC110 - a probe is awaited
-                await asyncio.sleep(0.02)
+        await until(lambda: (port in self._ready) is ready, 60)
 
     async def probe(self) -> None:
         """Ask every instance, again and again."""

@@ -19,6 +19,7 @@ from core.jobs.bells import open_bell
 from core.jobs.declare import Job
 from core.jobs.ledger import LIVENESS
 from core.jobs.outbox import JobOutbox
+from core.testing.waiting import until
 from core.unit_of_work import UnitOfWorkFactory
 from ports.secrets import Secret
 from tests.faults.kit.nursery import PACKAGES, ROOT, Nursery
@@ -150,9 +151,7 @@ class Jobsite:
     async def until(self, condition: Callable[[], Awaitable[bool]], seconds: float = PATIENCE) -> None:
         """Wait until `condition` holds, or fail with the states of the jobs and the end of each log."""
         try:
-            async with asyncio.timeout(seconds):
-                while not await condition():  # noqa: ASYNC110 - what is waited for is in other processes
-                    await asyncio.sleep(0.02)
+            await until(condition, seconds, interval=0.02)
         except TimeoutError:
             logs = "\n".join(f"{one.log.name}: {one.output()[-1500:]}" for one in self.programs[-4:])
             raise AssertionError(f"not in {seconds:g} s; jobs: {await self.states()}\n{logs}") from None

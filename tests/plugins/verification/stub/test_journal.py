@@ -7,13 +7,13 @@ import pytest
 
 from core.clock import new_id
 from core.http.problems import Problem
+from core.testing.waiting import until
 from plugins.verification.stub.journal_problems import SEARCH_TOO_BROAD
 from plugins.verification.stub.queries.journal import COUNT, FORGET_ALL
 from plugins.verification.stub.rules import criteria as rules
 from plugins.verification.stub.rules.criteria import Criteria
 from plugins.verification.stub.service.journaling import journal_of
 from plugins.verification.stub.service.search import Search
-from tests.jobs.workshop import until
 from tests.plugins.verification.stub.journals import AT, entry
 
 REQUESTS = "/api/v1/_stub/requests"

@@ -7,9 +7,9 @@ import pytest
 
 from core.testing.application import running_application
 from core.testing.migrated import environ_for_tests
+from core.testing.waiting import until
 from plugins.verification.stub.service.circle import NAME
 from plugins.verification.stub.service.journaling import circle_of, journal_of
-from tests.jobs.workshop import until
 from tests.plugins.verification.stub.journals import entry
 
 REQUESTS = "/api/v1/_stub/requests"

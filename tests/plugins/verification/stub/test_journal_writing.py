@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from core.jobs.declare import Tick
+from core.testing.waiting import until
 from plugins.verification.settings import Settings
 from plugins.verification.stub.jobs import prune_journal
 from plugins.verification.stub.queries.journal import BATCH, COUNT, FORGET_ALL, TRIM, JournalFilters, page, total
@@ -15,7 +16,6 @@ from plugins.verification.stub.service.journal import MAX_BYTES, Journal
 from plugins.verification.stub.service.journaling import journal_of
 from plugins.verification.stub.settings import StubSettings
 from ports.errors import Unavailable
-from tests.jobs.workshop import until
 from tests.plugins.verification.stub.journals import AT, entry
 
 ORDER = "SELECT request_id FROM verification.stub_request_journal ORDER BY seq"

@@ -3,9 +3,9 @@
 import asyncio
 from contextlib import asynccontextmanager
 
+from core.testing.waiting import until
 from plugins.verification.stub.service.keeper import RuleKeeper
 from ports.errors import Unavailable
-from tests.jobs.workshop import until
 from tests.plugins.verification.stub.stubs import STUB, rule, save
 
 NEVER, SOON = 3_600.0, 0.05

@@ -13,8 +13,8 @@ import pytest
 
 from core.testing.database import create_clone, drop_database
 from core.testing.migrated import template_name
+from core.testing.waiting import until
 from tests.faults.kit.processes import environment, server
-from tests.jobs.workshop import until
 from tests.plugins.verification.stub.stubs import LICENSE, STUB, by, rule, save
 
 ADMIN_KEY = "an admin key that tests know"
