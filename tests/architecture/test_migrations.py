@@ -7,9 +7,9 @@ import pytest
 from core.composition import compose
 from core.migration_locks import MIGRATION_LOCK
 from core.migrations import Migrator
-from core.testing.contracts.storage import eventually
 from core.testing.database import create_clone, drop_database
 from core.testing.migrated import environ_for_tests
+from core.testing.waiting import until
 
 CATALOGUE = """
 WITH ours AS (SELECT oid, nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema')
@@ -103,7 +103,7 @@ async def test_while_another_migrates_a_migrator_waits_says_so_and_holds_no_snap
     await other.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
     waiting = asyncio.create_task(migrator.upgrade(steps.append))
     try:
-        await eventually(lambda: _said(steps))
+        await until(lambda: _said(steps))
         assert steps == ["another migrator is at work: waiting for it"]
         # An index made concurrently waits for every older snapshot; this would be a deadlock with a sleeping waiter.
         await other.execute("CREATE TABLE public.busy (id int); CREATE INDEX plain ON public.busy (id)")

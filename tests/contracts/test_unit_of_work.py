@@ -22,7 +22,7 @@ from core.jobs.bell import SilentBell
 from core.jobs.declare import job, subscriber
 from core.jobs.outbox import JobOutbox
 from core.jobs.tables import jobs
-from core.testing.contracts.storage import (
+from core.testing.contracts.storage.accounts import (
     BACKEND,
     COUNT,
     OPEN,
@@ -31,10 +31,9 @@ from core.testing.contracts.storage import (
     Account,
     Accounts,
     Slow,
-    eventually,
-    running,
-    terminate,
 )
+from core.testing.contracts.storage.backends import running, terminate
+from core.testing.waiting import until
 from core.unit_of_work import EndedUnitError, TwoDoorsError, UnitOfWork, UnitOfWorkFactory, open_unit
 from ports.errors import OutcomeUnknown, Rejected, Unavailable
 from ports.queries import DIALECT
@@ -427,4 +426,4 @@ async def test_a_cancelled_unit_leaves_nothing_and_frees_its_connection(
     async def is_free() -> Any:
         return not await store.fetch_one(COUNT)
 
-    await eventually(is_free)
+    await until(is_free)

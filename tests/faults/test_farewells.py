@@ -15,7 +15,7 @@ from core.jobs.bell import SilentBell
 from core.jobs.declare import job
 from core.jobs.outbox import JobOutbox
 from core.jobs.tables import jobs
-from core.testing.contracts.storage import terminate
+from core.testing.contracts.storage.backends import terminate
 from core.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from ports.errors import Unavailable
 from ports.queries import DIALECT

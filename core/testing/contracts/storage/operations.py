@@ -1,4 +1,4 @@
-"""The part of the storage port's behavioural suite that says which operations are counted, and how."""
+"""Which operations are counted, and how."""
 
 import asyncio
 from collections import Counter
@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 from sqlalchemy import bindparam, func, literal, select, text
 
+from core.testing.waiting import until
 from ports.errors import Unavailable
 from ports.storage import OPERATION_BUCKETS, Connection, Query, Storage
 
@@ -26,7 +27,7 @@ def counted(storage: Storage) -> Counter[tuple[str, str]]:
     return Counter({(one.operation, one.error): sum(one.counts) for one in storage.operations()})
 
 
-class OperationsContract:
+class CountedOperations:
     """Every statement is counted once, whichever way it goes, by what it does and how it failed."""
 
     async def test_each_statement_of_the_compiled_door_is_counted_once(self, small: Storage) -> None:
@@ -114,7 +115,5 @@ class OperationsContract:
 
 
 async def asleep(admin: Connection) -> None:
-    """Return once a statement sleeps on the server, or fail."""
-    async with asyncio.timeout(10):
-        while not await admin.fetchval(ASLEEP):  # noqa: ASYNC110 - another process's state cannot be awaited
-            await asyncio.sleep(0.005)
+    """Return once a statement sleeps on the server."""
+    await until(lambda: admin.fetchval(ASLEEP))
