@@ -7,19 +7,18 @@ import msgspec
 import pytest
 from litestar import Response, post
 from litestar.datastructures import UploadFile
-from litestar.di import NamedDependency, Provide
+from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, MultipartBody
 from sqlalchemy import text
 
-from core.auth import Principal
 from core.clock import SystemClock, new_id
 from core.http.idempotency import prune_idempotency_keys
-from core.http.idempotent_steps import IdempotentSteps
-from core.http.problem_types import BAD_REQUEST, FORBIDDEN, RATE_LIMITED, UNPROCESSABLE
+from core.http.problem_types import BAD_REQUEST, FORBIDDEN, RATE_LIMITED
 from core.http.problems import Problem, ProblemType
 from core.jobs.declare import Tick
 from core.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from ports.errors import Unavailable
+from tests.http.principals import As
 
 OUT_OF_STOCK = ProblemType("out_of_stock", 409, "Out of stock")
 
@@ -99,20 +98,6 @@ async def credential(uow: NamedDependency[UnitOfWork]) -> dict[str, str]:
 @post("/api/v1/uploads")
 async def upload(data: MultipartBody[list[UploadFile]], uow: NamedDependency[UnitOfWork]) -> dict[str, str]:
     return {"id": str(new_id()), "read": (await data[0].read()).decode()}
-
-
-class As:
-    """An ASGI layer that sets the principal, as authentication does."""
-
-    def __init__(self, app: Any) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        name = dict(scope["headers"]).get(b"x-as")
-        if name:
-            kind, _, id_ = name.decode().rpartition(":")
-            scope["user"] = Principal(id=id_, kind=kind or "user")
-        await self.app(scope, receive, send)
 
 
 @pytest.fixture
@@ -277,78 +262,3 @@ async def test_expired_keys_are_pruned(client: Any, units: UnitOfWorkFactory) ->
     async with units() as uow:
         await prune_idempotency_keys(Tick(SystemClock().now()), uow=uow)
     assert await kept(units) == 1
-
-
-class Steps:
-    """A use case of two steps whose port fails as often as it is told to."""
-
-    def __init__(self) -> None:
-        self.references: list[str] = []
-        self.failures: list[Exception] = []
-
-
-@post("/api/v1/payments")
-async def pay(
-    data: JSONBody[Note],
-    units: NamedDependency[UnitOfWorkFactory],
-    steps: NamedDependency[IdempotentSteps],
-    port: NamedDependency[Steps],
-) -> dict[str, str]:
-    reference = str(new_id())
-    async with units() as uow:
-        reference = await steps.begin(uow, reference) or reference
-    port.references.append(reference)
-    if port.failures:
-        raise port.failures.pop()
-    return {"reference": reference}
-
-
-@pytest.fixture
-def port() -> Steps:
-    return Steps()
-
-
-@pytest.fixture
-async def stepwise(build_app: Any, client_of: Any, units: UnitOfWorkFactory, port: Steps) -> Any:
-    app = build_app(
-        pay, units=units, middleware=[As], dependencies={"port": Provide(lambda: port, sync_to_thread=False)}
-    )
-    async with client_of(app) as client:
-        yield client
-
-
-async def test_steps_that_were_cut_off_are_resumed_by_their_reference(stepwise: Any, port: Steps) -> None:
-    port.failures = [Unavailable("away")]
-    failed = await stepwise.post("/api/v1/payments", json={"note": "a"}, headers=ALICE)
-    done = await stepwise.post("/api/v1/payments", json={"note": "a"}, headers=ALICE)
-    again = await stepwise.post("/api/v1/payments", json={"note": "a"}, headers=ALICE)
-    assert (failed.status_code, done.status_code) == (503, 201)
-    assert len(port.references) == 2
-    assert len(set(port.references)) == 1
-    assert again.content == done.content
-    assert again.headers["Idempotent-Replayed"] == "true"
-
-
-async def test_steps_under_way_keep_a_twin_out(stepwise: Any, port: Steps, units: UnitOfWorkFactory) -> None:
-    port.failures = [Unavailable("away")]
-    await stepwise.post("/api/v1/payments", json={"note": "a"}, headers=ALICE)
-    async with units() as uow:
-        extend = "UPDATE core.idempotency_keys SET locked_until = now() + interval '1 minute'"
-        await (await uow.connection()).execute(extend)
-    twin = await stepwise.post("/api/v1/payments", json={"note": "a"}, headers=ALICE)
-    assert twin.json()["code"] == "idempotency_in_progress"
-
-
-async def test_a_refusal_between_steps_is_kept(stepwise: Any, port: Steps) -> None:
-    port.failures = [Problem(UNPROCESSABLE, "declined")]
-    first = await stepwise.post("/api/v1/payments", json={"note": "a"}, headers=ALICE)
-    again = await stepwise.post("/api/v1/payments", json={"note": "a"}, headers=ALICE)
-    assert first.status_code == 422
-    assert again.content == first.content
-    assert len(port.references) == 1
-
-
-async def test_steps_without_a_key_just_run(stepwise: Any, port: Steps) -> None:
-    for _ in range(2):
-        assert (await stepwise.post("/api/v1/payments", json={"note": "a"})).status_code == 201
-    assert len(set(port.references)) == 2

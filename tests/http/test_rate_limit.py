@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from litestar import get, post
 
 from adapters.storage import postgres
-from core.auth import ANONYMOUS, PUBLIC, Principal
+from core.auth import PUBLIC
 from core.clock import SystemClock, new_id
 from core.http.problem_types import CONFLICT
 from core.http.problems import Problem
@@ -26,6 +26,7 @@ from core.unit_of_work import UnitOfWorkFactory
 from ports.errors import Unavailable
 from ports.secrets import Secret
 from ports.storage import Storage
+from tests.http.principals import As
 
 LIMIT = RateLimit("login", 20, per=60)
 
@@ -131,18 +132,6 @@ async def test_a_client_is_held_to_the_limit_of_all_requests_and_to_that_of_the_
 )
 def test_an_ipv6_client_is_its_64(address: str, who: str) -> None:
     assert counted_as(address) == who
-
-
-class As:
-    """An ASGI layer that sets the principal, as authentication does."""
-
-    def __init__(self, app: Any) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        name = dict(scope["headers"]).get(b"x-as")
-        scope["user"] = Principal(id=name.decode(), kind="user") if name else ANONYMOUS
-        await self.app(scope, receive, send)
 
 
 @post("/api/v1/report", access=PUBLIC, rate_limit=RateLimit("report", 1, by="principal"))
