@@ -96,7 +96,7 @@ def test_an_operator_retries_many_dead_jobs_after_seeing_how_many(state_dir, tmp
             peer.behave("ok")
             page.get_by_role("button", name="Retry 2").first.click()
             expect(page.get_by_role("status")).to_have_text("2 jobs are queued again. 0 are still dead.")
-            eventually(lambda: {show(server.url, job)["state"] for job in jobs} == {"done"})
+            until(lambda: {show(server.url, job)["state"] for job in jobs} == {"done"})
             page.get_by_role("link", name="Back to the console").click()
             expect(page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
         assert len(peer.received()) == 2
