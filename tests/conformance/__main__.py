@@ -25,6 +25,9 @@ PARTS: Final = ("domain", "stub")
 LEAST_LINKS: Final = 30
 """How many links the administrator has to follow."""
 
+UNLINKED: Final = "examples,coverage,fuzzing"
+"""The phases in which an operation is asked by itself."""
+
 NAMES: Final = [principal.name for principal in PRINCIPALS]
 
 
@@ -48,6 +51,7 @@ def main(
         for name in parts:
             stub = name == "stub"
             part = ["--include-path-regex", STUB if stub else only] if stub or only else []
+            part += ["--phases", UNLINKED] if only else []
             with deployment(folder / name, stub=stub) as server:
                 for principal in PRINCIPALS:
                     if not chosen or principal.name in chosen:

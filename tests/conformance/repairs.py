@@ -38,6 +38,7 @@ registered: set[str] = set()
 LARGEST = 2**63
 """Integers have 64 bits."""
 
+REVIEW = "/api/v1/insurance/claims/review"
 IDENTIFIERS = ("doctor_id", "license_number", "npi")
 REFERENCES = {
     "/api/v1/insurance/medical/enrich": (
@@ -45,7 +46,7 @@ REFERENCES = {
         ("claim_reference",),
         ("diagnosis", "hospital_name"),
     ),
-    "/api/v1/insurance/claims/review": (("review_id",), ("claim_reference",)),
+    REVIEW: (("review_id",), ("claim_reference",)),
     "/api/v1/insurance/payout/process": (("payout_request_id",), ("claim_reference",)),
     "/api/v1/insurance/notification/send": (("notification_id",), ("recipient_email", "subject", "message")),
 }
@@ -90,8 +91,8 @@ ACCEPTED: dict[str, Callable[[str], dict[str, Any]]] = {
         "program": name,
         "weightage": {"matric": "30", "intermediate": "70"},
     },
-    "/api/v1/insurance/claims/review": lambda name: {
-        "claim_reference": f"DEMO-CLAIM-{int(name[1:], 16) % 15 * 10:03}",
+    REVIEW: lambda name: {
+        "claim_reference": name,
         "action": "withdraw",
         "actor": {"id": "demo-hospital", "role": "submitter"},
         "comment": name,
@@ -140,8 +141,12 @@ def before_call(_context: Any, case: Any, _arguments: Any) -> None:
     if isinstance(case.query, dict):
         repair_query(case.operation.path, case.query)
     if isinstance(case.body, dict) and case.operation.path in ACCEPTED and is_chosen(case):
-        case.body = ACCEPTED[case.operation.path](name(case)) | linked(case)
-        name_one(REFERENCES.get(case.operation.path, ()), case.body)
+        accepted = ACCEPTED[case.operation.path](name(case))
+        if reference := linked(case):
+            name_one(REFERENCES[case.operation.path], accepted := accepted | reference)
+        elif case.operation.path == REVIEW:
+            submit(case.operation.base_url.rstrip("/"), accepted["claim_reference"])
+        case.body = accepted
     elif isinstance(case.body, dict):
         case.body = repair_values(with_whole_numbers(case.body))
         for record in case.body.get("records") or ():
@@ -159,7 +164,7 @@ def after_call(_context: Any, case: Any, response: Any) -> None:
 def linked(case: Any) -> dict[str, Any]:
     """Return the field of a body that names what has been registered: a link put it there."""
     [names, *_] = REFERENCES.get(case.operation.path, ((),))
-    return {name: case.body[name] for name in names if case.body.get(name) in registered}
+    return {name: case.body[name] for name in names if str(case.body.get(name)) in registered}
 
 
 def name(case: Any) -> str:
@@ -176,12 +181,24 @@ def draw(case: Any) -> int:
 
 def fresh(base: str, path: str) -> dict[str, str]:
     """Return path parameters that name something there is, since others clear the stub in the meantime."""
-    session = requests.Session()
-    session.headers["X-API-Key"] = os.environ["CONFORMANCE_ADMIN_KEY"]
+    session = administrator()
     if path.endswith("{rule_id}"):
         return {"rule_id": session.post(f"{base}/api/v1/_stub/rules", json=RULE, timeout=10).json()["id"]}
     session.get(f"{base}/api/v1/doctors/psv/license/status?doctor_id=DOC-0001", timeout=10)
     return {"entry_id": session.get(f"{base}/api/v1/_stub/requests", timeout=10).json()["data"][0]["id"]}
+
+
+def submit(base: str, claim: str) -> None:
+    """Register a claim that its submitter can withdraw; each can be withdrawn once."""
+    body = {"claim_reference": claim, "claim_amount": "1000.00", "submitted_by": "demo-hospital"}
+    administrator().post(f"{base}/api/v1/insurance/admin/reviewer-request", json=body, timeout=10).raise_for_status()
+
+
+def administrator() -> requests.Session:
+    """Return a client that may do everything."""
+    session = requests.Session()
+    session.headers["X-API-Key"] = os.environ["CONFORMANCE_ADMIN_KEY"]
+    return session
 
 
 def is_chosen(case: Any) -> bool:
