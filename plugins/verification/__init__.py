@@ -33,6 +33,7 @@ from plugins.verification.insurance.problems import INSURANCE_PROBLEMS
 from plugins.verification.insurance.routes import insurance_routes
 from plugins.verification.problems import DOCTOR_PROBLEMS, SHARED_PROBLEMS
 from plugins.verification.settings import Settings
+from plugins.verification.stub.health import JOURNAL_CHECK
 from plugins.verification.stub.jobs import prune_journal
 from plugins.verification.stub.journal_problems import JOURNAL_PROBLEMS
 from plugins.verification.stub.overlay import overlaid
@@ -41,7 +42,6 @@ from plugins.verification.stub.routes.journal import journal_routes
 from plugins.verification.stub.routes.receipts import receipt_routes
 from plugins.verification.stub.routes.router import stub_routes
 from plugins.verification.stub.service.control import controlling
-from plugins.verification.stub.service.journaling import JOURNAL_CHECK, journaling
 
 manifest: Final = PluginManifest(
     name="verification",
@@ -97,7 +97,7 @@ def register_commands() -> Sequence[click.Command]:
 @hookimpl
 def register_lifespan(settings: Settings) -> Sequence[Callable[[Services], AbstractAsyncContextManager[None]]]:
     """Keep the journal, follow the rules and sign receipts, where there is a control plane."""
-    return [journaling, controlling, signing] if settings.stub.enabled else []
+    return [controlling, signing] if settings.stub.enabled else []
 
 
 @hookimpl

@@ -47,7 +47,8 @@ STUB_RULES_FULL: Final = ProblemType(
     "stub_rules_full",
     HTTPStatus.CONFLICT,
     "There are as many rules as there may be",
-    "Delete some, or raise `max_rules` in the settings of the plugin.",
+    "They are too many, or too large together. Delete some, or raise `max_rules` or `max_rules_bytes` in the settings "
+    "of the plugin.",
 )
 STUB_RULE_NOT_FOUND: Final = ProblemType("stub_rule_not_found", HTTPStatus.NOT_FOUND, "There is no such rule")
 STUB_SCENARIO_NOT_FOUND: Final = ProblemType(

@@ -14,6 +14,8 @@ class StubSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         controls: whether requests may ask for delays, faults and documented answers by headers of their own.
         journal: whether the requests to the three groups are kept for a while, to be searched.
         max_rules: how many rules there may be at once.
+        max_rules_bytes: how many bytes of JSON their definitions may have together. Every process keeps the rules in
+            memory, several times as large.
         max_instances: for how many keys a scenario may be in a state of its own.
         journal_max_rows: how many requests the journal keeps, the newest.
         journal_max_age: seconds that the journal keeps a request.
@@ -23,6 +25,7 @@ class StubSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     controls: bool = True
     journal: bool = True
     max_rules: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 2_000
+    max_rules_bytes: Annotated[int, msgspec.Meta(ge=65_536, le=1_073_741_824)] = 16_777_216
     max_instances: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10_000
     journal_max_rows: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10_000
     journal_max_age: Annotated[float, msgspec.Meta(gt=0, le=31_536_000)] = 604_800.0

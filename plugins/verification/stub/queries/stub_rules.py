@@ -20,8 +20,12 @@ class RuleRow(msgspec.Struct, frozen=True):
     id: UUID
     position: int
     revision: int
+    name: str
+    priority: int
     definition: str
+    times: int | None
     used: int
+    expires_at: datetime | None
     created_at: datetime
     updated_at: datetime
 
@@ -31,6 +35,13 @@ class RuleMark(msgspec.Struct, frozen=True):
 
     id: UUID
     revision: int
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """How many rules there are, and how many bytes their definitions have together."""
+
+    rules: int
+    size: int
 
 
 class SettingsRow(msgspec.Struct, frozen=True):
@@ -70,7 +81,13 @@ SETTINGS: Final = Query(
     into=SettingsRow,
 )
 
-COUNT: Final = Query(select(func.count()).select_from(StubRule), into=int)
+USAGE: Final = Query(
+    select(
+        func.count().label("rules"),
+        func.coalesce(func.sum(func.octet_length(StubRule.definition)), 0, type_=BigInteger).label("size"),
+    ).select_from(StubRule),
+    into=Usage,
+)
 ADD: Final = Command(_NEW)
 PUT: Final = Command(
     _NEW.on_conflict_do_update(

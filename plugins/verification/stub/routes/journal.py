@@ -1,12 +1,9 @@
 """What was asked of the stubs: `/api/v1/_stub/requests`."""
 
-import asyncio
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 from litestar import Request, Response, Router, delete, get, post
-from litestar.datastructures import ResponseHeader
-from litestar.di import Provide
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 
@@ -16,23 +13,21 @@ from core.http.injected import Injected
 from core.http.openapi_links import leads
 from core.http.pagination import DEFAULT_LIMIT, Cursor, Cursors, Limit, Page, with_links
 from core.http.values import Timestamp
-from core.injection import Services
-from core.keys import key_ring
 from plugins.verification.stub.journal_problems import JOURNAL_ENTRY_NOT_FOUND, SEARCH_PROBLEMS
 from plugins.verification.stub.queries.journal import FORGET_ALL, JournalFilters
+from plugins.verification.stub.routes.paging import CURSORS, LINKS
 from plugins.verification.stub.rules.criteria import Criteria
 from plugins.verification.stub.schemas.journal import CountOut, JournalCheck, JournalCheckOut, JournalEntryOut
 from plugins.verification.stub.service import recorded
 from plugins.verification.stub.service.circle import JournalCircle
-from plugins.verification.stub.service.journaling import circle_of
+from plugins.verification.stub.service.control import control_of
 from plugins.verification.stub.service.search import SEARCH_SECONDS, Search
+from plugins.verification.stub.service.search_room import WAIT_SECONDS, SearchRoom
 from ports.storage import Storage
 
 ONE_REQUEST: Final = leads(
     "stub_journal_show_request", "stub_journal_forget_request", entry_id="$response.body#/data/0/id"
 )
-LINKS: Final = [ResponseHeader("Link", documentation_only=True, description="RFC 8288: first and next page.")]
-
 WantedMethod = Annotated[str | None, QueryParameter(max_length=32, description="The method, in capitals.")]
 WantedPath = Annotated[str | None, QueryParameter(max_length=512, description="The very path, without the query.")]
 WantedStatus = Annotated[int | None, QueryParameter(ge=100, le=599, description="The status of the answer.")]
@@ -98,10 +93,10 @@ async def forget_request(storage: Injected[Storage], circle: Injected[JournalCir
     status_code=HTTP_200_OK,
 )
 async def count_requests(
-    data: JSONBody[Criteria], storage: Injected[Storage], circle: Injected[JournalCircle]
+    data: JSONBody[Criteria], storage: Injected[Storage], circle: Injected[JournalCircle], room: Injected[SearchRoom]
 ) -> CountOut:
     """Tell how many requests match the criteria."""
-    search = Search(storage, data)
+    search = Search(storage, room, data)
     await circle.gather()
     return CountOut(await search.count())
 
@@ -120,13 +115,14 @@ async def find_requests(
     data: JSONBody[Criteria],
     storage: Injected[Storage],
     circle: Injected[JournalCircle],
+    room: Injected[SearchRoom],
     cursors: Injected[Cursors],
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response[Page[JournalEntryOut]]:
     """List the requests that match the criteria, the newest first; the next page takes the same criteria."""
     await circle.gather()
-    return with_links(request, await recorded.find(storage, cursors, data, cursor, limit))
+    return with_links(request, await recorded.find(storage, room, cursors, data, cursor, limit))
 
 
 @post(
@@ -137,16 +133,14 @@ async def find_requests(
     status_code=HTTP_200_OK,
 )
 async def verify_requests(
-    data: JSONBody[JournalCheck], storage: Injected[Storage], circle: Injected[JournalCircle]
+    data: JSONBody[JournalCheck],
+    storage: Injected[Storage],
+    circle: Injected[JournalCircle],
+    room: Injected[SearchRoom],
 ) -> JournalCheckOut:
     """Tell whether matching requests came as often as they were to, and which others came closest."""
     await circle.gather()
-    return await recorded.check(storage, data)
-
-
-async def provide_cursors(services: Injected[Services]) -> Cursors:
-    """Return what signs and reads the cursors of the lists."""
-    return Cursors(await asyncio.to_thread(lambda: key_ring(services.config).keys("stub journal cursors")))
+    return await recorded.check(storage, room, data)
 
 
 def journal_routes() -> Router:
@@ -164,9 +158,10 @@ def journal_routes() -> Router:
         path="/api/v1/_stub",
         route_handlers=handlers,
         dependencies={
-            "circle": Service(lambda connection: circle_of(connection.app.state.services)),
-            "cursors": Provide(provide_cursors, use_cache=True),
+            "circle": Service(lambda connection: control_of(connection.app.state.services).circle),
+            "room": Service(lambda connection: control_of(connection.app.state.services).search_room),
+            "cursors": CURSORS,
         },
-        opt={"access": scope("stub:admin"), "deadline": SEARCH_SECONDS + 5},
+        opt={"access": scope("stub:admin"), "deadline": WAIT_SECONDS + SEARCH_SECONDS + 5},
         tags=["stub journal"],
     )

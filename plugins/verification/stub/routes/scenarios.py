@@ -4,7 +4,6 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Request, Response, get, post, put
-from litestar.datastructures import ResponseHeader
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
@@ -15,6 +14,7 @@ from core.http.pagination import DEFAULT_LIMIT, Cursor, Cursors, Limit, Page, wi
 from core.unit_of_work import UnitOfWork
 from plugins.verification.stub import problems
 from plugins.verification.stub.queries.scenarios import InstanceRow
+from plugins.verification.stub.routes.paging import LINKS
 from plugins.verification.stub.schemas.scenarios import ScenarioOut, ScenarioResetOut, StateIn
 from plugins.verification.stub.service import scenarios
 from ports.storage import Storage
@@ -36,7 +36,7 @@ class Place(msgspec.Struct, frozen=True):
     "/scenarios",
     summary="List scenarios and their states",
     leads_to=leads("stub_put_state", name="$response.body#/data/0/name"),
-    response_headers=[ResponseHeader("Link", documentation_only=True, description="RFC 8288: first and next page.")],
+    response_headers=LINKS,
 )
 async def list_scenarios(
     request: Request[Any, Any, Any],

@@ -16,6 +16,7 @@ from core.http.pagination import DEFAULT_LIMIT, Cursor, Cursors, Limit, Page, wi
 from core.unit_of_work import UnitOfWork
 from plugins.verification.settings import Settings
 from plugins.verification.stub import problems
+from plugins.verification.stub.routes.paging import LINKS
 from plugins.verification.stub.schemas.stub_rules import ImportOut, ResetOut, RuleExport, RuleIn, RuleOut
 from plugins.verification.stub.service import stub_rules as rules
 from ports.storage import Storage
@@ -37,7 +38,7 @@ class Place(msgspec.Struct, frozen=True):
     "/rules",
     summary="List the rules that overlay answers",
     leads_to=leads(*ONE_RULE, rule_id="$response.body#/data/0/id"),
-    response_headers=[ResponseHeader("Link", documentation_only=True, description="RFC 8288: first and next page.")],
+    response_headers=LINKS,
 )
 async def list_rules(
     request: Request[Any, Any, Any],
@@ -105,11 +106,13 @@ async def show_rule(storage: Injected[Storage], rule_id: FromPath[UUID]) -> Rule
     "/rules/{rule_id:uuid}",
     summary="Replace a rule",
     leads_to=leads("stub_show_rule", "stub_delete_rule", **THIS),
-    problems=(problems.STUB_RULE_NOT_FOUND, problems.INVALID_STUB_RULE),
+    problems=(problems.STUB_RULE_NOT_FOUND, problems.INVALID_STUB_RULE, problems.STUB_RULES_FULL),
 )
-async def replace_rule(data: JSONBody[RuleIn], uow: Injected[UnitOfWork], rule_id: FromPath[UUID]) -> RuleOut:
+async def replace_rule(
+    data: JSONBody[RuleIn], uow: Injected[UnitOfWork], settings: Injected[Settings], rule_id: FromPath[UUID]
+) -> RuleOut:
     """Give a rule another definition; its uses are counted anew."""
-    return await rules.replace(uow, rule_id, data)
+    return await rules.replace(uow, settings.stub, rule_id, data)
 
 
 @delete("/rules/{rule_id:uuid}", summary="Delete a rule", problems=(problems.STUB_RULE_NOT_FOUND,))

@@ -19,9 +19,16 @@ class RuleOut(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     name: str
     priority: int
-    match: Criteria
+    unreadable: Annotated[
+        str | None,
+        msgspec.Meta(
+            description="Why this version of the program cannot read the rule, which another one wrote. It answers "
+            "nothing then, and `match`, `scenario` and `response` are null."
+        ),
+    ]
+    match: Criteria | None
     scenario: ScenarioStep | None
-    response: StubAnswer
+    response: StubAnswer | None
     times: int | None
     used: int
     expires_at: datetime | None

@@ -1,4 +1,4 @@
-"""The control plane of one running application, and how its parts come by it."""
+"""The control plane of one running application: opened with it, closed with it, and found by its parts."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,8 +8,9 @@ from core.clock import Clock
 from core.injection import Services
 from core.unit_of_work import UnitOfWorkFactory
 from plugins.verification.settings import Settings
-from plugins.verification.stub.service.journaling import journal_of
+from plugins.verification.stub.service.circle import JournalCircle
 from plugins.verification.stub.service.keeper import RuleKeeper
+from plugins.verification.stub.service.search_room import SearchRoom
 from plugins.verification.stub.service.turnstile import Turnstile
 from plugins.verification.stub.settings import StubSettings
 from ports.storage import Storage
@@ -28,18 +29,21 @@ class StubControl:
         self.storage: Storage = services.storage
         self.units: UnitOfWorkFactory = services.units
         self.keeper = RuleKeeper(services.storage)
-        self.journal = journal_of(services)
+        self.circle = JournalCircle(services.storage, settings.journal_max_rows)
+        self.journal = self.circle.journal
+        self.search_room = SearchRoom()
         self.turnstile = Turnstile()
 
     async def close(self) -> None:
-        """Stop following the rules."""
+        """Stop following the rules, and write what is left of the journal."""
         self.is_closed = True
         await self.keeper.close()
+        await self.circle.close()
 
 
 @asynccontextmanager
 async def controlling(services: Services) -> AsyncIterator[None]:
-    """Keep the control plane open; enter after the journal."""
+    """Keep the control plane open."""
     settings: Settings = services.of("verification", "settings")
     control = StubControl(services, settings.stub)
     services.opened[NAME] = control

@@ -9,7 +9,7 @@ from contextvars import Context
 from typing import Any, Final
 from uuid import UUID
 
-import msgspec
+import structlog
 
 from core.jobs.endings import hang_up
 from core.jobs.outage import Outage
@@ -17,8 +17,8 @@ from plugins.verification.stub.queries import stub_rules as queries
 from plugins.verification.stub.queries.stub_rules import RuleRow
 from plugins.verification.stub.rules.chaos import Chaos, ChaosSettings
 from plugins.verification.stub.rules.compiled import CompiledRule
-from plugins.verification.stub.rules.definition import RuleDefinition
 from plugins.verification.stub.rules.rulebook import Rulebook
+from plugins.verification.stub.rules.stored import UnreadableError, read_rule, read_settings
 from ports.errors import PortError
 from ports.storage import Storage
 
@@ -26,7 +26,7 @@ CHANNEL: Final = "hexastar_stub"
 POLL: Final = 1.0
 """Seconds after which a change is seen that no notification told of."""
 
-_definition: Final = msgspec.json.Decoder(RuleDefinition)
+logger: Any = structlog.get_logger(__name__)
 
 
 class RuleKeeper:
@@ -42,6 +42,7 @@ class RuleKeeper:
         self.book = Rulebook()
         self.chaos = Chaos(ChaosSettings())
         self.exhausted: set[tuple[UUID, int]] = set()
+        self._unreadable: set[tuple[UUID, int]] = set()
         self._storage = storage
         self._poll = poll
         self._revision = 0
@@ -89,8 +90,7 @@ class RuleKeeper:
             found = await self._storage.fetch_one(queries.SETTINGS)
             revision, settings_revision = (found.revision, found.settings_revision) if found else (0, 0)
             if settings_revision != self._settings_revision:
-                settings = found.settings if found else {}
-                self.chaos = Chaos(msgspec.convert(settings, ChaosSettings))
+                self.chaos = Chaos(_settings(found.settings if found else {}))
                 self._settings_revision = settings_revision
             if revision != self._revision:
                 await self._read_rules()
@@ -101,10 +101,20 @@ class RuleKeeper:
         known = {(rule.id, rule.revision): rule for rule in self.book.rules}
         marks = {(mark.id, mark.revision) for mark in await self._storage.fetch_all(queries.MARKS)}
         kept = [rule for mark, rule in known.items() if mark in marks]
-        changed = [rule_id for rule_id, revision in marks if (rule_id, revision) not in known]
-        rows = await self._storage.fetch_all(queries.THESE, ids=changed) if changed else []
-        self.book = Rulebook([*kept, *map(_compiled, rows)])
         self.exhausted &= marks
+        self._unreadable &= marks
+        changed = [rule_id for rule_id, _ in marks - known.keys() - self._unreadable]
+        rows = await self._storage.fetch_all(queries.THESE, ids=changed) if changed else []
+        self.book = Rulebook([*kept, *(rule for rule in map(self._compiled, rows) if rule is not None)])
+
+    def _compiled(self, row: RuleRow) -> CompiledRule | None:
+        """Return the rule; None, and one warning, where this version cannot read what another one wrote."""
+        try:
+            return read_rule(row.id, row.position, row.revision, row.definition)
+        except UnreadableError as error:
+            self._unreadable.add((row.id, row.revision))
+            logger.warning("a rule of the stub cannot be read and answers nothing", rule=str(row.id), error=str(error))
+            return None
 
     async def _follow(self) -> None:
         outage = Outage("the rules of the stub control plane")
@@ -151,5 +161,10 @@ class RuleKeeper:
         raise ConnectionError("the server closed the connection")
 
 
-def _compiled(row: RuleRow) -> CompiledRule:
-    return CompiledRule(row.id, row.position, row.revision, _definition.decode(row.definition))
+def _settings(stored: dict[str, Any]) -> ChaosSettings:
+    """Return the settings; the defaults, and a warning, where this version cannot read what another one wrote."""
+    try:
+        return read_settings(stored)
+    except UnreadableError as error:
+        logger.warning("the stored settings of the stub cannot be read: the defaults hold", error=str(error))
+        return ChaosSettings()

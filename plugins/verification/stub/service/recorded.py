@@ -16,6 +16,7 @@ from plugins.verification.stub.queries.journal import BY_ID, FORGET, JournalFilt
 from plugins.verification.stub.rules.criteria import Criteria
 from plugins.verification.stub.schemas.journal import JournalCheck, JournalCheckOut, JournalEntryOut
 from plugins.verification.stub.service.search import Search
+from plugins.verification.stub.service.search_room import SearchRoom
 from ports.storage import Storage
 
 _SORT: Final = "-seq"
@@ -57,28 +58,28 @@ async def entries(
 
 
 async def find(
-    storage: Storage, cursors: Cursors, criteria: Criteria, cursor: str | None, limit: int
+    storage: Storage, room: SearchRoom, cursors: Cursors, criteria: Criteria, cursor: str | None, limit: int
 ) -> Page[JournalEntryOut]:
     """Return the page after `cursor` of the entries that match, the newest first.
 
     Raises:
-        Problem: 400 `invalid_cursor`; 422 `invalid_criteria`, `search_too_broad`.
+        Problem: 400 `invalid_cursor`; 422 `invalid_criteria`, `search_too_broad`; 503 `overloaded`.
     """
-    search = Search(storage, criteria)
+    search = Search(storage, room, criteria)
     wanted = {"criteria": hashlib.sha256(msgspec.json.encode(criteria, order="deterministic")).hexdigest()}
     after = cursors.read(cursor, kind=_Place, sort=_SORT, filters=wanted)
     rows = await search.find(after.seq if after else None, limit + 1)
     return _page(cursors, rows, limit, wanted)
 
 
-async def check(storage: Storage, wanted: JournalCheck) -> JournalCheckOut:
+async def check(storage: Storage, room: SearchRoom, wanted: JournalCheck) -> JournalCheckOut:
     """Tell whether requests came as often as they were to; where too few did, which came closest.
 
     Raises:
-        Problem: 422 `invalid_criteria`, `search_too_broad`.
+        Problem: 422 `invalid_criteria`, `search_too_broad`; 503 `overloaded`.
     """
     least, most = _bounds(wanted)
-    search = Search(storage, wanted)
+    search = Search(storage, room, wanted)
     count = await search.count()
     return JournalCheckOut(
         passed=least <= count and (most is None or count <= most),

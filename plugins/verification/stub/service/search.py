@@ -19,6 +19,7 @@ from plugins.verification.stub.rules.criteria import Criteria, InvalidCriteriaEr
 from plugins.verification.stub.rules.criteria import compile as compile_criteria
 from plugins.verification.stub.rules.request import TooLaboriousError
 from plugins.verification.stub.schemas.journal import NearMiss
+from plugins.verification.stub.service.search_room import SearchRoom
 from ports.storage import Storage
 
 SEARCH_SECONDS: Final = 10.0
@@ -37,8 +38,11 @@ class Search:
         Problem: 422 `invalid_criteria`, naming every place.
     """
 
-    def __init__(self, storage: Storage, criteria: Criteria, patience: float = SEARCH_SECONDS) -> None:
+    def __init__(
+        self, storage: Storage, room: SearchRoom, criteria: Criteria, patience: float = SEARCH_SECONDS
+    ) -> None:
         self._storage = storage
+        self._room = room
         self._patience = patience
         self._matcher = _compiled(criteria)
         self._filters = JournalFilters(
@@ -54,7 +58,7 @@ class Search:
         """Return how many entries match.
 
         Raises:
-            Problem: 422 `search_too_broad`.
+            Problem: 422 `search_too_broad`; 503 `overloaded` where too many others search.
         """
         if self._is_exact:
             given = self._filters.given()
@@ -110,12 +114,12 @@ class Search:
         """Yield the entries under `filters`, the newest first, and let others have their turn between two of them.
 
         Raises:
-            Problem: 422 `search_too_broad`: it has taken too long.
+            Problem: 422 `search_too_broad`: it has taken too long; 503 `overloaded`: too many others search.
         """
         given = filters.given()
-        began = turn = monotonic()
         stream: Any = self._storage.stream(newest(frozenset(given)), **given)
-        async with aclosing(stream) as rows:
+        async with self._room.place(), aclosing(stream) as rows:
+            began = turn = monotonic()
             async for row in rows:
                 yield row
                 now = monotonic()

@@ -6,15 +6,19 @@ from core.http.problems import VALIDATION_ERROR, Fault, Problem
 from core.unit_of_work import UnitOfWork
 from plugins.verification.stub.queries import stub_rules as queries
 from plugins.verification.stub.rules.chaos import ChaosSettings
+from plugins.verification.stub.rules.stored import UnreadableError, read_settings
 from plugins.verification.stub.schemas.settings import SettingsOut
 from plugins.verification.stub.service.changes import begin_change
 from ports.storage import Storage
 
 
 async def show(storage: Storage) -> SettingsOut:
-    """Return the settings in force."""
+    """Return the settings in force: the defaults where those that are stored cannot be read."""
     row = await storage.fetch_one(queries.SETTINGS)
-    return _out(msgspec.convert(row.settings if row else {}, ChaosSettings))
+    try:
+        return _out(read_settings(row.settings if row else {}))
+    except UnreadableError:
+        return _out(ChaosSettings())
 
 
 async def put(uow: UnitOfWork, settings: ChaosSettings) -> SettingsOut:

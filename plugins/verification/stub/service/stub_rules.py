@@ -8,23 +8,21 @@ import msgspec
 
 from core.clock import new_id
 from core.http.problems import Fault, Problem
-from core.http.values import decode_value
 from core.unit_of_work import UnitOfWork
 from plugins.verification.stub import problems
 from plugins.verification.stub.queries import scenarios
 from plugins.verification.stub.queries import stub_rules as queries
-from plugins.verification.stub.queries.stub_rules import RuleRow
+from plugins.verification.stub.queries.stub_rules import RuleRow, Usage
 from plugins.verification.stub.rules.compiled import rule_faults
 from plugins.verification.stub.rules.definition import RuleDefinition, ScenarioStep
 from plugins.verification.stub.rules.reachability import reachable_states
+from plugins.verification.stub.rules.stored import UnreadableError, read_definition, read_rule
 from plugins.verification.stub.schemas.stub_rules import ExportedRule, ImportOut, ResetOut, RuleExport, RuleIn, RuleOut
 from plugins.verification.stub.service.changes import begin_change
 from plugins.verification.stub.settings import StubSettings
 from ports.storage import Storage
 
 MAX_FAULTS: Final = 100
-_definition: Final = msgspec.json.Decoder(RuleDefinition)
-_exported: Final = msgspec.json.Decoder(ExportedRule, dec_hook=decode_value)
 
 
 async def add(uow: UnitOfWork, settings: StubSettings, definition: RuleIn) -> RuleOut:
@@ -35,26 +33,29 @@ async def add(uow: UnitOfWork, settings: StubSettings, definition: RuleIn) -> Ru
     """
     _refuse(_faults(definition, ""))
     revision = await begin_change(uow)
+    before = await _usage(uow)
     if definition.scenario is not None:
         _require_reachable(definition.scenario, await _reachable(uow, definition.scenario.name), "")
-    await _require_room(uow, settings, 1)
     rule_id = new_id()
     await uow.execute(queries.ADD, id=rule_id, **_columns(definition, revision))
+    await _require_room(uow, settings, before)
     return await show(uow, rule_id)
 
 
-async def replace(uow: UnitOfWork, rule_id: UUID, definition: RuleIn) -> RuleOut:
+async def replace(uow: UnitOfWork, settings: StubSettings, rule_id: UUID, definition: RuleIn) -> RuleOut:
     """Give a rule another definition; it keeps its place among rules of its priority, and its uses begin anew.
 
     Raises:
-        Problem: 404 `stub_rule_not_found`; 422 `invalid_stub_rule`.
+        Problem: 404 `stub_rule_not_found`; 422 `invalid_stub_rule`; 409 `stub_rules_full`.
     """
     _refuse(_faults(definition, ""))
     revision = await begin_change(uow)
+    before = await _usage(uow)
     if definition.scenario is not None:
         _require_reachable(definition.scenario, await _reachable(uow, definition.scenario.name, rule_id), "")
     if not await uow.execute(queries.REPLACE, rule_id=rule_id, **_columns(definition, revision)):
         raise Problem(problems.STUB_RULE_NOT_FOUND)
+    await _require_room(uow, settings, before)
     return await show(uow, rule_id)
 
 
@@ -81,9 +82,9 @@ async def page(storage: Storage, after: int | None, count: int) -> list[RuleRow]
 
 
 async def export(storage: Storage) -> RuleExport:
-    """Return every rule, the oldest first."""
+    """Return every rule that can be read, the oldest first."""
     rows = await storage.fetch_all(queries.OLDEST_FIRST)
-    return RuleExport(rules=[msgspec.structs.replace(_exported.decode(row.definition), id=row.id) for row in rows])
+    return RuleExport(rules=[exported for exported in map(_exported, rows) if exported is not None])
 
 
 async def import_rules(
@@ -97,6 +98,7 @@ async def import_rules(
     rules = [(f"/rules/{index}", exported) for index, exported in enumerate(document.rules)]
     _refuse([fault for pointer, exported in rules for fault in _faults(exported, pointer)] + _repeated(document))
     revision = await begin_change(uow)
+    before = await _usage(uow)
     if replace_all:
         await uow.execute(queries.DELETE_ALL)
     for exported in document.rules:
@@ -107,7 +109,7 @@ async def import_rules(
             if step.name not in reached:
                 reached[step.name] = await _reachable(uow, step.name)
             _require_reachable(step, reached[step.name], pointer)
-    await _require_room(uow, settings, 0)
+    await _require_room(uow, settings, before)
     return ImportOut(imported=len(document.rules))
 
 
@@ -121,19 +123,33 @@ async def reset(uow: UnitOfWork) -> ResetOut:
 
 def rule_out(row: RuleRow) -> RuleOut:
     """Return what is answered of a stored rule."""
-    definition = _definition.decode(row.definition)
+    definition: RuleDefinition | None = None
+    unreadable: str | None = None
+    try:
+        definition = read_rule(row.id, row.position, row.revision, row.definition).definition
+    except UnreadableError as error:
+        unreadable = str(error)
     return RuleOut(
         id=row.id,
-        name=definition.name,
-        priority=definition.priority,
-        match=definition.match,
-        scenario=definition.scenario,
-        response=definition.response,
-        times=definition.times,
+        name=row.name,
+        priority=row.priority,
+        unreadable=unreadable,
+        match=None if definition is None else definition.match,
+        scenario=None if definition is None else definition.scenario,
+        response=None if definition is None else definition.response,
+        times=row.times,
         used=row.used,
-        expires_at=definition.expires_at,
+        expires_at=row.expires_at,
         created_at=row.created_at,
     )
+
+
+def _exported(row: RuleRow) -> ExportedRule | None:
+    try:
+        read = read_definition(row.definition)
+    except UnreadableError:
+        return None
+    return ExportedRule(id=row.id, **{name: getattr(read, name) for name in RuleDefinition.__struct_fields__})
 
 
 def _columns(definition: RuleDefinition, revision: int) -> dict[str, Any]:
@@ -187,7 +203,17 @@ def _require_reachable(step: ScenarioStep, reachable: set[str], pointer: str) ->
         raise Problem(problems.INVALID_STUB_RULE, faults=[fault])
 
 
-async def _require_room(uow: UnitOfWork, settings: StubSettings, more: int) -> None:
-    there = await uow.fetch_one(queries.COUNT) or 0
-    if there + more > settings.max_rules:
+async def _usage(uow: UnitOfWork) -> Usage:
+    usage = await uow.fetch_one(queries.USAGE)
+    assert usage is not None  # noqa: S101 - an aggregate has one row
+    return usage
+
+
+async def _require_room(uow: UnitOfWork, settings: StubSettings, before: Usage) -> None:
+    """Refuse a change that leads beyond a bound; where a bound was lowered, one that leads towards it is welcome."""
+    after = await _usage(uow)
+    if after.rules > max(settings.max_rules, before.rules):
         raise Problem(problems.STUB_RULES_FULL, f"At most {settings.max_rules} rules are kept.")
+    if after.size > max(settings.max_rules_bytes, before.size):
+        message = f"The rules would have {after.size} bytes of JSON; {settings.max_rules_bytes} are kept."
+        raise Problem(problems.STUB_RULES_FULL, message)

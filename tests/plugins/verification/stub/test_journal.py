@@ -1,5 +1,6 @@
 """The journal: what was asked is told again, a page at a time, by criteria, and how often."""
 
+import asyncio
 from datetime import timedelta
 
 import msgspec
@@ -12,8 +13,9 @@ from plugins.verification.stub.journal_problems import SEARCH_TOO_BROAD
 from plugins.verification.stub.queries.journal import COUNT, FORGET_ALL
 from plugins.verification.stub.rules import criteria as rules
 from plugins.verification.stub.rules.criteria import Criteria
-from plugins.verification.stub.service.journaling import journal_of
+from plugins.verification.stub.service.control import control_of
 from plugins.verification.stub.service.search import Search
+from plugins.verification.stub.service.search_room import SearchRoom
 from tests.plugins.verification.stub.journals import AT, entry
 
 REQUESTS = "/api/v1/_stub/requests"
@@ -23,7 +25,7 @@ VERIFY = "/api/v1/doctors/psv/verify"
 @pytest.fixture
 async def journal(application, storage):
     """The journal of the running application, empty."""
-    journal = journal_of(application.services)
+    journal = control_of(application.services).journal
     await journal.flush()
     await storage.execute(FORGET_ALL)
     return journal
@@ -320,12 +322,62 @@ async def test_a_question_that_takes_too_long_is_given_up(journal, storage):
     for _ in range(3):
         journal.record(entry())
     await journal.flush()
-    search = Search(storage, Criteria(path_regex=".*"), patience=0.0)
+    search = Search(storage, SearchRoom(), Criteria(path_regex=".*"), patience=0.0)
     for question in (search.count(), search.find(None, 10), search.nearest()):
         with pytest.raises(Problem) as refused:
             await question
         assert refused.value.type is SEARCH_TOO_BROAD
-    assert await Search(storage, Criteria(method="GET"), patience=0.0).count() == 3  # the database's work
+    by_database = Search(storage, SearchRoom(), Criteria(method="GET"), patience=0.0)
+    assert await by_database.count() == 3
+
+
+class CountingStorage:
+    """The store; it notes how many streams are open at most."""
+
+    def __init__(self, storage):
+        self._storage = storage
+        self.open = self.most = 0
+
+    async def stream(self, query, /, **parameters):
+        self.open += 1
+        self.most = max(self.most, self.open)
+        try:
+            async for row in self._storage.stream(query, **parameters):
+                await asyncio.sleep(0)
+                yield row
+        finally:
+            self.open -= 1
+
+
+async def test_questions_that_pass_the_journal_row_by_row_leave_connections_to_others(journal, storage):
+    for _ in range(20):
+        journal.record(entry())
+    await journal.flush()
+    counting, room = CountingStorage(storage), SearchRoom(at_once=2, wait=30.0)
+    searches = [Search(counting, room, Criteria(path_regex=".*")) for _ in range(12)]
+    found = await asyncio.gather(
+        *(search.count() for search in searches[:6]), *(search.find(None, 3) for search in searches[6:])
+    )
+    assert [*found[:6], *map(len, found[6:])] == [20] * 6 + [3] * 6
+    assert (counting.most, counting.open) == (2, 0)
+
+
+async def test_a_question_that_finds_no_place_for_long_is_asked_to_come_again(application, journal, admin_client):
+    journal.record(entry())
+    await journal.flush()
+    control = control_of(application.services)
+    usual, control.search_room = control.search_room, SearchRoom(at_once=1, wait=0.0)
+    try:
+        async with control.search_room.place():
+            for question, least in (("count", {}), ("find", {}), ("verify", {"at_least": 1})):
+                answer = await admin_client.post(f"{REQUESTS}/{question}", json={"path_regex": ".*"} | least)
+                assert (answer.status_code, answer.json()["code"]) == (503, "overloaded"), answer.text
+                assert answer.headers["retry-after"] == "1"
+                by_database = await admin_client.post(f"{REQUESTS}/{question}", json={"method": "GET"} | least)
+                assert by_database.status_code == 200
+        assert (await admin_client.post(f"{REQUESTS}/count", json={"path_regex": ".*"})).json() == {"count": 1}
+    finally:
+        control.search_room = usual
 
 
 @pytest.mark.parametrize(

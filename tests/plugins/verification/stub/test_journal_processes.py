@@ -9,7 +9,7 @@ from core.testing.application import running_application
 from core.testing.migrated import environ_for_tests
 from core.testing.waiting import until
 from plugins.verification.stub.service.circle import NAME
-from plugins.verification.stub.service.journaling import circle_of, journal_of
+from plugins.verification.stub.service.control import control_of
 from tests.plugins.verification.stub.journals import entry
 
 REQUESTS = "/api/v1/_stub/requests"
@@ -58,7 +58,7 @@ async def test_processes_that_ask_one_another_at_once_all_get_the_whole(three):
     running, clients = three
     for one in running:
         for _ in range(50):
-            journal_of(one.services).record(entry())
+            control_of(one.services).journal.record(entry())
     counts = await asyncio.gather(*(count(client) for client in clients for _ in range(5)))
     assert counts == [150] * 15
 
@@ -66,9 +66,9 @@ async def test_processes_that_ask_one_another_at_once_all_get_the_whole(three):
 async def test_what_is_deleted_is_deleted_of_every_process(three):
     running, clients = three
     for one in running:
-        journal_of(one.services).record(entry())
+        control_of(one.services).journal.record(entry())
     await clients[0].delete(REQUESTS)
-    assert [journal_of(one.services).waiting for one in running] == [0, 0, 0]
+    assert [control_of(one.services).journal.waiting for one in running] == [0, 0, 0]
     assert await count(clients[1]) == 0
 
 
@@ -83,20 +83,20 @@ async def test_a_process_that_cannot_hear_writes_by_itself_and_hears_again(three
         )
     finally:
         await connection.close()
-    journal_of(running[1].services).record(entry())
+    control_of(running[1].services).journal.record(entry())
 
     async def is_told():
         return await count(clients[0]) == 1
 
     await until(is_told)
     await until(lambda: _listening(running[0], 3))
-    journal_of(running[2].services).record(entry())
+    control_of(running[2].services).journal.record(entry())
     assert await count(clients[0]) == 2
 
 
 async def test_one_that_does_not_answer_is_waited_for_a_moment_only(three, figure):
     running, clients = three
-    await circle_of(running[2].services).journal._writing.acquire()  # as in a process that is stuck
+    await control_of(running[2].services).circle.journal._writing.acquire()  # as in a process that is stuck
     try:
         began = asyncio.get_running_loop().time()
         assert await count(clients[0]) == 0
@@ -104,4 +104,4 @@ async def test_one_that_does_not_answer_is_waited_for_a_moment_only(three, figur
             "stub", "a journal read beside a stuck process", asyncio.get_running_loop().time() - began, "s", at_most=1
         )
     finally:
-        circle_of(running[2].services).journal._writing.release()
+        control_of(running[2].services).circle.journal._writing.release()

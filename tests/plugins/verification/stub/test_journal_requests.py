@@ -3,7 +3,7 @@
 import pytest
 
 from plugins.verification.stub.queries.journal import FORGET_ALL
-from plugins.verification.stub.service.journaling import journal_of
+from plugins.verification.stub.service.control import control_of
 
 REQUESTS = "/api/v1/_stub/requests"
 VERIFY = "/api/v1/doctors/psv/verify"
@@ -11,7 +11,7 @@ VERIFY = "/api/v1/doctors/psv/verify"
 
 @pytest.fixture(autouse=True)
 async def _empty(application, storage):
-    await journal_of(application.services).flush()
+    await control_of(application.services).journal.flush()
     await storage.execute(FORGET_ALL)
 
 

@@ -12,8 +12,8 @@ from core.testing.waiting import until
 from plugins.verification.settings import Settings
 from plugins.verification.stub.jobs import prune_journal
 from plugins.verification.stub.queries.journal import BATCH, COUNT, FORGET_ALL, TRIM, JournalFilters, page, total
+from plugins.verification.stub.service.control import control_of
 from plugins.verification.stub.service.journal import MAX_BYTES, Journal
-from plugins.verification.stub.service.journaling import journal_of
 from plugins.verification.stub.settings import StubSettings
 from ports.errors import Unavailable
 from tests.plugins.verification.stub.journals import AT, entry
@@ -50,7 +50,7 @@ class FailingStorage:
 @pytest.fixture
 async def empty(application, storage):
     """The store with an empty journal."""
-    await journal_of(application.services).flush()
+    await control_of(application.services).journal.flush()
     await storage.execute(FORGET_ALL)
     return storage
 
@@ -217,7 +217,7 @@ async def test_the_job_deletes_what_is_too_old_and_what_is_too_much(application,
 
 
 async def test_an_entry_that_is_young_enough_stays(application, empty, clock, units):
-    journal = journal_of(application.services)
+    journal = control_of(application.services).journal
     journal.record(entry(request_id="1", created_at=clock.now() - timedelta(days=8)))
     journal.record(entry(request_id="2", created_at=clock.now() - timedelta(days=6)))
     await journal.flush()

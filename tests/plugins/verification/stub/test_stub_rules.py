@@ -1,10 +1,16 @@
 """Rules are kept as they were written, refused with reasons, and answer in their order."""
 
+import asyncio
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
+from core.testing.application import running_application
+from core.testing.migrated import environ_for_tests
 from tests.plugins.verification.stub.stubs import ADD, DEGREE, LICENSE, STUB, by, rule, save
 
 RULES = f"{STUB}/rules"
@@ -274,6 +280,54 @@ async def test_there_are_so_many_rules_and_no_more(admin_client, application):
         assert (answer.status_code, answer.json()["code"]) == (409, "stub_rules_full")
 
 
+@pytest.fixture
+async def narrow(database, hexastar_config, hexastar_environ, tmp_path):
+    """Clients of two applications on one database that keep 64 KiB of rules."""
+    environ = hexastar_environ | {"HEXASTAR__PLUGINS__VERIFICATION__STUB__MAX_RULES_BYTES": "65536"}
+    async with AsyncExitStack() as stack:
+        clients = []
+        for number in range(2):
+            environ_of_one = environ_for_tests(database, environ, tmp_path / str(number))
+            running = await stack.enter_async_context(running_application(str(hexastar_config), environ_of_one))
+            clients.append(await stack.enter_async_context(running.admin_client()))
+        yield clients
+
+
+def _large(size: int) -> Any:
+    return rule("large", response={"text": "x" * size})
+
+
+def _is_full(answer) -> bool:
+    return (answer.status_code, answer.json().get("code")) == (409, "stub_rules_full")
+
+
+async def test_rules_have_so_many_bytes_together_and_no_more(narrow):
+    """However they come: one by one, in the place of another, or together."""
+    client = narrow[0]
+    first, second = await save(client, _large(30_000)), await save(client, _large(30_000))
+    assert _is_full(await client.post(RULES, json=_large(10_000)))
+    assert _is_full(await client.put(f"{RULES}/{first['id']}", json=_large(40_000)))
+    assert _is_full(await client.post(f"{RULES}/import", json={"rules": [_large(10_000)]}))
+    assert (await client.get(f"{RULES}/{first['id']}")).json()["response"]["text"] == "x" * 30_000
+    assert (await client.put(f"{RULES}/{first['id']}", json=_large(20_000))).status_code == 200
+    assert (await client.put(f"{RULES}/{second['id']}", json=_large(40_000))).status_code == 200
+    replaced = await client.post(f"{RULES}/import", params={"replace": True}, json={"rules": [_large(60_000)]})
+    assert replaced.json() == {"imported": 1}
+
+
+async def test_rules_that_come_at_once_to_two_processes_have_no_more_bytes_either(narrow):
+    answers = await asyncio.gather(*(narrow[number % 2].post(RULES, json=_large(20_000)) for number in range(16)))
+    assert sorted(answer.status_code for answer in answers) == [201] * 3 + [409] * 13
+    assert all(_is_full(answer) for answer in answers if answer.status_code != 201)
+    assert len(await names(narrow[0])) == 3
+
+
+async def test_where_a_bound_was_lowered_what_leads_towards_it_is_welcome(narrow, admin_client):
+    saved = [await save(admin_client, _large(30_000)) for _ in range(4)]
+    assert _is_full(await narrow[0].put(f"{RULES}/{saved[0]['id']}", json=_large(30_001)))
+    assert (await narrow[0].put(f"{RULES}/{saved[0]['id']}", json=_large(29_999))).status_code == 200
+
+
 async def test_what_is_not_there_is_not_found(admin_client):
     for method in ("GET", "PUT", "DELETE"):
         for address in (uuid4(), "no-id"):
@@ -312,3 +366,53 @@ async def test_rules_that_would_hold_up_everybody_with_a_request_refuse_it(admin
     refused = await admin_client.post("/api/v1/insurance/claims/review", json=body)
     assert (refused.status_code, refused.json()["code"]) == (422, "stub_rules_too_laborious")
     assert (await admin_client.post("/api/v1/insurance/claims/review", json={})).status_code != 422
+
+
+NEWER = (
+    '{"name": "newer", "moods": ["sulky"]}',
+    '{"name": "newer", "response": {"status": 999}}',
+    '{"name": "newer", "match": {"path_regex": "(?=a)"}}',
+    '{"name": "newer", "response": {"template": true, "text": "{{moon.phase}}"}}',
+    "not even JSON",
+)
+"""Definitions that another version may have stored, and that this one cannot answer by."""
+
+
+@pytest.mark.parametrize("definition", NEWER)
+async def test_a_stored_rule_that_cannot_be_read_keeps_no_other_from_answering(
+    admin_client, client, storage, definition
+):
+    await save(admin_client, rule("ours"))
+    strange = uuid4()
+    with capture_logs() as records:
+        connection = await storage.connect(application_name="test")
+        await connection.execute(STORE, strange, definition)
+        await connection.close()
+        for _ in range(3):
+            await save(admin_client, rule("another", path="/api/v1/doctors/psv/verify"))
+        assert await by(client) == "ours"
+    warnings = [record for record in records if record["log_level"] == "warning"]
+    assert [record["rule"] for record in warnings] == [str(strange)]
+    assert warnings[0]["error"]
+    listed = (await admin_client.get(RULES)).json()["data"]
+    [unreadable] = [each for each in listed if each["unreadable"]]
+    assert (unreadable["id"], unreadable["name"], unreadable["match"]) == (str(strange), "newer", None)
+    assert (await admin_client.get(f"{RULES}/{strange}")).json() == unreadable
+    assert "ours" in await names(admin_client)
+    assert (await admin_client.delete(f"{RULES}/{strange}")).status_code == 204
+    assert not any(each["unreadable"] for each in (await admin_client.get(RULES)).json()["data"])
+
+
+async def test_an_unreadable_rule_answers_once_it_is_replaced(admin_client, client, storage):
+    strange = uuid4()
+    connection = await storage.connect(application_name="test")
+    await connection.execute(STORE, strange, NEWER[0])
+    await connection.close()
+    assert (await admin_client.put(f"{RULES}/{strange}", json=rule("mended"))).status_code == 200
+    assert await by(client) == "mended"
+
+
+STORE = """
+INSERT INTO verification.stub_rules (id, name, priority, position, revision, definition)
+VALUES ($1, 'newer', 1, nextval('verification.stub_revision'), nextval('verification.stub_revision'), $2)
+"""

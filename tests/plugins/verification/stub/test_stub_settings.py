@@ -181,3 +181,18 @@ async def test_a_delay_that_was_asked_for_is_not_cut_off_by_the_deadline_of_requ
     ):
         answer = await client.get(LICENSE, headers={"X-Stub-Delay-Ms": "400"})
     assert (answer.status_code, answer.json()["code"]) == (400, "missing_identifier")
+
+
+async def test_stored_settings_that_cannot_be_read_are_as_good_as_the_defaults(admin_client, client, storage):
+    """A newer version may have stored them."""
+    await admin_client.put(SETTINGS, json={"fault_probability": 1})
+    connection = await storage.connect(application_name="test")
+    await connection.execute(
+        """UPDATE verification.stub_settings SET settings = '{"weather": "bad"}',
+            settings_revision = nextval('verification.stub_revision'),
+            revision = nextval('verification.stub_revision')"""
+    )
+    await connection.close()
+    assert (await admin_client.get(SETTINGS)).json() == PLAIN
+    await save(admin_client, rule("r"))
+    assert await by(client) == "r"
