@@ -20,7 +20,7 @@ import structlog
 from core.config import Config
 from core.injection import Services
 
-SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 
 REPEATED: Final = 1.0
 """Seconds within which a second signal is the first one again: a group's and a supervisor's arrive together."""
@@ -104,7 +104,9 @@ def _handler(loop: asyncio.AbstractEventLoop, number: signal.Signals) -> Stop | 
     in_process = signal.getsignal(number)
     if callable(in_process) and in_process is not signal.default_int_handler:
         return partial(in_process, number, None)
-    return _handler(loop, signal.SIGTERM) if number == signal.SIGQUIT else None
+    if in_process is signal.SIG_IGN or number not in {signal.SIGQUIT, signal.SIGHUP}:
+        return None
+    return _handler(loop, signal.SIGTERM)
 
 
 def end_at_last(seconds: float) -> None:

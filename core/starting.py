@@ -4,13 +4,15 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import sys
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Any, cast
 
+import click
 import structlog
 from litestar import Litestar
 from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, LifeSpanSendMessage, Scope
@@ -66,6 +68,16 @@ def startup_error(error: BaseException) -> StartupError | None:
     if isinstance(error, BaseExceptionGroup):
         return next(filter(None, map(startup_error, error.exceptions)), None)
     return error if isinstance(error, StartupError) else None
+
+
+@contextmanager
+def ending_plainly() -> Iterator[None]:
+    """End a process that no command line watches over as a command ends: with a plain message and its exit code."""
+    try:
+        yield
+    except click.ClickException as failure:
+        failure.show()
+        sys.exit(failure.exit_code)
 
 
 @asynccontextmanager

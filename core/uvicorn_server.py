@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
@@ -16,10 +17,14 @@ from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
 from core.held_signals import held, let_go
+from core.starting import ending_plainly
 
 logger = logging.getLogger(__name__)
 
 _POLL: Final = 0.1
+_COMING_UP: Final = 60.0
+"""Seconds that a worker has to serve in another's place."""
+
 _STOPPING: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 
 
@@ -40,12 +45,18 @@ class Forked(Process):
 
 def _begin(serve_on: Any, sockets: list[socket.socket]) -> None:
     let_go()
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt), ending_plainly():
         serve_on(sockets=sockets)
 
 
 class Supervisor(Multiprocess):
-    """uvicorn's own, which hears no signal while it waits for its workers to end, and starts each as a new program."""
+    """uvicorn's own, which hears no signal while it waits for its workers, and starts each as a new program."""
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+        hanging_up = signal.getsignal(signal.SIGHUP)
+        super().__init__(config, sockets)
+        if hanging_up is signal.SIG_IGN:  # as nohup asks
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def init_processes(self) -> None:
         """Start the workers."""
@@ -63,6 +74,46 @@ class Supervisor(Multiprocess):
             self.processes[place] = self._started()
         super().keep_subprocess_alive()
 
+    def restart_all(self) -> None:
+        """Replace the workers one after another, each once its successor serves; a signal to stop cuts it short."""
+        for place in range(len(self.processes)):
+            successor = self._started()
+            self.processes.append(successor)  # whichever of the two is to go stands last, so that a stop ends it too
+            if replaced := self._comes_up(successor):
+                self.processes[place], self.processes[-1] = successor, self.processes[place]
+            elif not self._told_to_stop():
+                logger.error("worker %s does not come up: the others stay", successor.pid)
+                successor.kill()
+            self._retire(self.processes[-1])
+            if self._told_to_stop():
+                self.should_exit.set()
+                return
+            self.processes.pop()
+            if not replaced:
+                return
+
+    def handle_ttin(self) -> None:
+        """Leave the number of workers as it is: this is what a terminal sends to a program in the background."""
+
+    def handle_ttou(self) -> None:
+        """As for TTIN."""
+
+    def _comes_up(self, worker: Process) -> bool:
+        deadline = time.monotonic() + _COMING_UP
+        while worker.process.is_alive() and time.monotonic() < deadline and not self._told_to_stop():
+            if worker.is_ready(_POLL):
+                return True
+            time.sleep(_POLL)
+        return False
+
+    def _retire(self, worker: Process) -> None:
+        worker.terminate()
+        while worker.process.is_alive() and not self._told_to_stop():
+            worker.process.join(_POLL)
+
+    def _told_to_stop(self) -> bool:
+        return not _STOPPING.isdisjoint(self.signal_queue)
+
     def _started(self) -> Process:
         worker = (Forked if sys.platform == "linux" else Process)(self.config, self.sockets)
         worker.start()
@@ -76,7 +127,7 @@ class Supervisor(Multiprocess):
         """Wait for the workers; pass on what hurries them."""
         self.signal_queue.clear()
         while alive := [one.process for one in self.processes if one.process.is_alive()]:
-            hurried = not _STOPPING.isdisjoint(self.signal_queue)
+            hurried = self._told_to_stop()
             self.signal_queue.clear()
             for process in alive if hurried else ():
                 with suppress(ProcessLookupError):
