@@ -22,6 +22,9 @@ CHANNEL: Final = "hexastar_jobs"
 ANSWER_TIME: Final = 2.0
 """Seconds within which the far side must take a ring."""
 
+CANCEL_AGAIN: Final = 0.1
+"""Seconds after which a task that was cancelled and goes on is cancelled again."""
+
 Heard = Callable[[], None]
 
 
@@ -70,8 +73,7 @@ class CoalescingBell(ABC):
     async def close(self) -> None:
         """Send what is still to be sent and release the connections."""
         if self._ringing is not None:
-            self._ringing.cancel()
-            await asyncio.gather(self._ringing, return_exceptions=True)
+            await _ended(self._ringing)
             self._ringing = None
         if self._wanted.is_set():
             with suppress(Exception):
@@ -102,8 +104,7 @@ class CoalescingBell(ABC):
         try:
             yield
         finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            await _ended(listening)
 
     async def _keep_listening(self, heard: Heard) -> None:
         outage = Outage(f"{self._what} (listening)")
@@ -124,6 +125,15 @@ class CoalescingBell(ABC):
     @abstractmethod
     async def _disconnect(self) -> None:
         """Close what rings."""
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task until it has ended: clients have lost a cancellation that came in mid-answer (redis-py 8)."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=CANCEL_AGAIN)
+    if not task.cancelled():
+        task.exception()  # seen, so that nobody reports it as lost
 
 
 class StorageBell(CoalescingBell):

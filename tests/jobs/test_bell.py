@@ -1,13 +1,14 @@
 """The bell is heard at once, may be lost, and makes no noise while it is away."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 
 import msgspec
 import pytest
 from structlog.typing import EventDict
 
-from core.jobs.bell import Bell, StorageBell
+from core.jobs.bell import Bell, CoalescingBell, Heard, StorageBell
 from core.jobs.bells import open_bell
 from core.jobs.declare import job
 from core.jobs.outage import LONGEST_DELAY, Outage
@@ -92,6 +93,44 @@ async def test_a_listener_finds_its_way_back_after_the_server_closed_its_connect
         bell.ring()
         await heard_once(heard)
     await bell.close()
+
+
+class Forgetful(CoalescingBell):
+    """A bell over a client that loses a cancellation which comes while it waits for an answer."""
+
+    def __init__(self) -> None:
+        super().__init__("a forgetful bell")
+        self.under_way = asyncio.Event()
+        self.is_disconnected = False
+
+    async def _send(self) -> None:
+        await self._forget()
+
+    async def _hear(self, heard: Heard, connected: Callable[[], None]) -> None:
+        connected()
+        await self._forget()
+        heard()
+        await asyncio.Event().wait()
+
+    async def _forget(self) -> None:
+        self.under_way.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    async def _disconnect(self) -> None:
+        self.is_disconnected = True
+
+
+async def test_a_client_that_loses_a_cancellation_keeps_no_bell_from_closing() -> None:
+    bell = Forgetful()
+    async with asyncio.timeout(10):
+        async with bell.listen(lambda: None):
+            await bell.under_way.wait()
+        bell.under_way.clear()
+        bell.ring()
+        await bell.under_way.wait()
+        await bell.close()
+    assert bell.is_disconnected
 
 
 async def test_redis_may_lose_everything_and_go_away_and_every_job_runs(
