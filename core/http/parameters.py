@@ -26,8 +26,8 @@ from core.http.values import decode_value
 
 MAX_PARAMETERS: Final = 100
 
-_TRICKS: Final = re.compile(rb"[%+\\x00]|null", re.IGNORECASE)
-"""Encoded characters, NUL, and the word that msgspec takes for an absent value."""
+_TRICKS: Final = re.compile(rb"[%+\x00\x80-\xff]|null", re.IGNORECASE)
+"""Encoded and foreign characters, NUL, and the word that msgspec takes for an absent value."""
 
 STATE_KEY: Final = "parameter_rules"
 _PREFIXES: Final = {ParamType.QUERY: "?", ParamType.HEADER: "header:", ParamType.COOKIE: "cookie:"}
@@ -80,10 +80,11 @@ class ParameterRules:
 
 def _is_plain(query_string: bytes, known: dict[str, Parameter]) -> bool:
     """Tell at a glance that there is nothing to refuse: known names, each once, and values without any trick."""
-    if _TRICKS.search(query_string) or not query_string.isascii():
+    if _TRICKS.search(query_string):
         return False
-    names = [pair.partition(b"=")[0].decode() for pair in query_string.split(b"&")]
-    return len(set(names)) == len(names) and known.keys() >= set(names)
+    pairs = query_string.decode("ascii").split("&")
+    names = {pair.partition("=")[0] for pair in pairs}
+    return len(names) == len(pairs) and known.keys() >= names
 
 
 def enforce_parameters(request: Request[Any, Any, Any]) -> None:
