@@ -52,20 +52,17 @@ class AuthenticationMiddleware(ASGIMiddleware):
 
     async def _principal(self, kind: str, credential: str) -> Principal:
         authenticator = self._authenticators.get(kind)
-        principal = await _judged(authenticator, credential) if authenticator else None
-        if principal is not None:
-            return principal
+        if authenticator is not None:
+            try:
+                principal = await authenticator(credential)
+            except Exception as error:
+                silence(error)  # it was made with the credential at hand
+                raise
+            if principal is not None:
+                return principal
         if kind in COOKIE_CREDENTIALS:
             return ANONYMOUS
         raise Problem(AUTHENTICATION_REQUIRED, "The credential is not valid here.", headers=CHALLENGE)
-
-
-async def _judged(authenticator: Authenticator, credential: str) -> Principal | None:
-    try:
-        return await authenticator(credential)
-    except Exception as error:
-        silence(error)  # it was made with the credential at hand
-        raise
 
 
 def enforce_access(scope: Scope, principal: Principal) -> None:

@@ -122,11 +122,6 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._head_size = self._fed
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; a trailer is none."""
-        if self._in_head:
-            super().on_header(name, value)
-
     def on_body(self, body: bytes) -> None:
         """Take a part of the body, which pays for its framing."""
         self._framing = max(0, self._framing - 2 * len(body) - FRAMING_OF_A_CHUNK)
@@ -136,7 +131,8 @@ class GuardedProtocol(HttpToolsProtocol):
         """Serve the request, where its head is of a sensible size and not too many wait before it."""
         self._in_head = False
         self._framing = 0
-        self._stop_reading_watch()
+        if self._reading is not None:
+            self._stop_reading_watch()
         if len(self.pipeline) >= MAX_PIPELINED:
             raise ValueError("too many requests wait for their turn")
         if len(self.headers) > MAX_HEADERS or (self._head_size > MAX_HEAD and self._size_of_head() > MAX_HEAD):
@@ -148,6 +144,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._would_keep_alive = self.cycle.keep_alive
             if _announces_much(self.headers):
                 self.cycle.keep_alive = False
+            self.headers = []  # the request has its own; what is added from here on are trailers, which are none
 
     def on_message_complete(self) -> None:
         """Keep the connection, now that nothing of the request is left to read."""
@@ -208,7 +205,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _refuse(self, problem: Problem) -> None:
         request_id = uuid.uuid4().hex
-        trace_id = unobserved_trace(self.headers or ())
+        trace_id = unobserved_trace(self.scope["headers"] if self.scope else ())
         state = {"request_id": request_id, TRACE_ID: trace_id}
         scope = {"path": self.url[:1024].decode("ascii", "replace"), "state": state}
         rendered = render(cast("HTTPScope", scope), self._registry, problem)

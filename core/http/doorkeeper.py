@@ -32,12 +32,11 @@ class Doorkeeper:
         self._refuse = refuse
         self.admission = admission
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one connection."""
         if scope["type"] != ScopeType.HTTP or self.admission.admits(scope):
-            await self._app(scope, receive, send)
-        else:
-            await self._refuse(scope, receive, send)
+            return self._app(scope, receive, send)
+        return self._refuse(scope, receive, send)
 
 
 class Refusal:

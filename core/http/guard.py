@@ -85,16 +85,17 @@ class HttpGuard:
         place = Place(self.admission, scope, receive, send)
         place.take()
         try:
+            self._settle(scope)
+            if self._client_limit is not None:
+                await self._client_limit(scope)
+        except Problem as problem:
+            await send_problem(scope, place.send, self._registry, problem)
+        else:
             await self._serve(scope, place.receive, place.send)
         finally:
             place.leave()
 
     async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        try:
-            await self._settle(scope)
-        except Problem as problem:
-            await send_problem(scope, send, self._registry, problem)
-            return
         if expects_body(scope):
             receive = within_deadlines(receive, self._deadlines)
         method = scope["method"]
@@ -110,11 +111,9 @@ class HttpGuard:
         finally:
             scope["method"] = method
 
-    async def _settle(self, scope: HTTPScope) -> None:
+    def _settle(self, scope: HTTPScope) -> None:
         if not names_its_host(scope) or not self._hosts.accepts(scope):
             raise Problem(INVALID_HOST)
         if len(scope["path"]) > MAX_PATH:
             raise Problem(NOT_FOUND)
         self._proxies.settle(scope)
-        if self._client_limit is not None:
-            await self._client_limit(scope)

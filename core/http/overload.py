@@ -94,7 +94,8 @@ class Place:
     def leave(self) -> None:
         """Leave the place to others for good."""
         self._left = True
-        self._stand_aside()
+        if self._held:
+            self._stand_aside()
 
     def send(self, message: Message) -> Awaitable[None]:
         """Pass on what goes to the client. Once its answer has begun, how fast it reads is its own affair."""
@@ -106,13 +107,13 @@ class Place:
 
     async def receive(self) -> Any:
         """Wait for the client without keeping a place from others; what it sends has been admitted already."""
-        self._stand_aside()
+        if self._held:
+            self._stand_aside()
         try:
             return await self._receive()
         finally:
             self.take()
 
     def _stand_aside(self) -> None:
-        if self._held:
-            self._held = False
-            self._admission.in_flight -= 1
+        self._held = False
+        self._admission.in_flight -= 1

@@ -21,7 +21,8 @@ SHOWN_PARAMETERS: Final = frozenset({"limit", "sort", "order", "receipt", "forma
 """Query parameters whose values, where they are plain words or numbers, are shown; every other value is masked."""
 
 MAX_PAIRS: Final = 50
-_PLAIN_NAME: Final = re.compile(r"[A-Za-z_.-]{1,32}", re.ASCII)
+MAX_NAME: Final = 32
+_PLAIN_NAME: Final = re.compile(rb"[A-Za-z_.-]+")
 _PLAIN_VALUE: Final = re.compile(r"[A-Za-z_-]{0,24}|\d{1,8}", re.ASCII)
 
 
@@ -134,8 +135,13 @@ def _masked_by_value(query: bytes) -> str:
 
 def _name(pair: bytes) -> str:
     """Return the name of a parameter, or what stands for something else."""
-    name, is_pair, _ = pair.decode("latin-1").partition("=")
-    return name if is_pair and _PLAIN_NAME.fullmatch(name) else REDACTED
+    name, is_pair, _ = pair.partition(b"=")
+    return _plain_name(name) if is_pair and len(name) <= MAX_NAME else REDACTED
+
+
+@lru_cache(1024)
+def _plain_name(name: bytes) -> str:
+    return name.decode() if _PLAIN_NAME.fullmatch(name) else REDACTED
 
 
 def _value(name: str, pair: bytes) -> str:

@@ -62,10 +62,13 @@ def _is_pipe(stream: BinaryIO) -> bool:
 
 def _pieces(lines: list[bytes], most: int) -> Iterator[bytes]:
     """Yield the lines in pieces of at most `most` bytes, where that is not none, but never a part of a line."""
+    if lines and not most:
+        yield b"".join([line + b"\n" for line in lines])
+        return
     piece: list[bytes] = []
     size = 0
     for line in lines:
-        if most and piece and size + len(line) + 1 > most:
+        if piece and size + len(line) + 1 > most:
             yield b"\n".join(piece) + b"\n"
             piece, size = [], 0
         piece.append(line)

@@ -27,7 +27,7 @@ async def signing(services: Services) -> AsyncIterator[None]:
 
 
 def _signer_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Signer | None:
-    services: Services = connection.app.state.services
+    services: Services = connection.app.state["services"]
     signer: Signer | None = services.opened.get(OPENED)
     return signer
 

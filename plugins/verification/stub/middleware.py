@@ -273,8 +273,8 @@ def _invalid(header: str, reason: str) -> Problem:
 def ignored_controls(app: ASGIApp) -> ASGIApp:
     """Litestar middleware where controls are off: says so to whom sends them."""
 
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        await app(scope, receive, _noticing(send) if _asks(scope["headers"]) else send)
+    def answer(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return app(scope, receive, _noticing(send) if _asks(scope["headers"]) else send)
 
     return answer
 
