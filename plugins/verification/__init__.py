@@ -23,6 +23,7 @@ from core.manifest import PluginManifest
 from plugins.verification.academic.problems import ACADEMIC_PROBLEMS
 from plugins.verification.academic.routes import academic_routes
 from plugins.verification.demo import seed_demo
+from plugins.verification.doctors.problems import DOCTOR_PROBLEMS
 from plugins.verification.doctors.routes import doctor_routes
 from plugins.verification.evidence.events import retire_verdicts
 from plugins.verification.evidence.signing import SIGNER, signing
@@ -31,7 +32,7 @@ from plugins.verification.insurance.commands import load_icd
 from plugins.verification.insurance.jobs import JOBS
 from plugins.verification.insurance.problems import INSURANCE_PROBLEMS
 from plugins.verification.insurance.routes import insurance_routes
-from plugins.verification.problems import DOCTOR_PROBLEMS, SHARED_PROBLEMS
+from plugins.verification.problems import SHARED_PROBLEMS
 from plugins.verification.settings import Settings
 from plugins.verification.stub.health import JOURNAL_CHECK
 from plugins.verification.stub.jobs import prune_journal

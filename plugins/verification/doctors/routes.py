@@ -16,6 +16,7 @@ from core.clock import Clock
 from core.http.injected import Injected
 from core.http.openapi_links import leads
 from core.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from plugins.verification.doctors.problems import INQUIRY_PROBLEMS, REGISTRATION_PROBLEMS
 from plugins.verification.doctors.schemas import answers
 from plugins.verification.doctors.schemas import parameters as query
 from plugins.verification.doctors.schemas.requests import DoctorIn
@@ -27,7 +28,6 @@ from plugins.verification.doctors.service.sources import Keeper, PrimarySources
 from plugins.verification.evidence.parameters import AllowFuture, AsOf, WantsReceipt
 from plugins.verification.evidence.receipts import Signer
 from plugins.verification.evidence.service import resolve_as_of
-from plugins.verification.problems import INQUIRY_PROBLEMS, REGISTRATION_PROBLEMS
 from plugins.verification.settings import Settings
 from ports.storage import Storage
 

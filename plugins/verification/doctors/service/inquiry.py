@@ -7,14 +7,14 @@ from typing import TypeVar
 import msgspec
 
 from core.http.problems import Fault, Problem
-from plugins.verification.doctors.rules.npi import is_valid_npi
-from plugins.verification.doctors.schemas.parameters import Identity
-from plugins.verification.problems import (
+from plugins.verification.doctors.problems import (
     DOCTOR_NOT_FOUND,
     IDENTIFIER_CONFLICT,
     MISSING_IDENTIFIER,
     NPI_CHECK_DIGIT,
 )
+from plugins.verification.doctors.rules.npi import is_valid_npi
+from plugins.verification.doctors.schemas.parameters import Identity
 
 R = TypeVar("R")
 

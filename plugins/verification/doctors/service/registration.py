@@ -11,7 +11,7 @@ from core.constraints import violated_constraint
 from core.http.problem_types import UNPROCESSABLE
 from core.http.problems import Fault, Problem, ProblemType
 from core.unit_of_work import UnitOfWork
-from plugins.verification import problems
+from plugins.verification.doctors import problems
 from plugins.verification.doctors.queries import (
     DELETE_ROWS,
     INSERT_DOCTOR,
@@ -26,6 +26,7 @@ from plugins.verification.doctors.schemas.answers import DoctorOut
 from plugins.verification.doctors.schemas.requests import DoctorIn
 from plugins.verification.doctors.tables import SECTIONS
 from plugins.verification.evidence.events import DOCTOR_CHANGED, DoctorChanged
+from plugins.verification.problems import DATE_ORDER
 
 F = TypeVar("F", bound=msgspec.Struct)
 
@@ -37,9 +38,7 @@ ROWS: Final[dict[str, type[msgspec.Struct]]] = {
     "disciplinary_actions": facts.DisciplinaryAction,
     "malpractice_cases": facts.MalpracticeCase,
 }
-BREACHES: Final = {
-    kind.code: kind for kind in (problems.NPI_CHECK_DIGIT, problems.DATE_ORDER, problems.INCONSISTENT_RECORD)
-}
+BREACHES: Final = {kind.code: kind for kind in (problems.NPI_CHECK_DIGIT, DATE_ORDER, problems.INCONSISTENT_RECORD)}
 DUPLICATES: Final[dict[str, tuple[ProblemType, str]]] = {
     "uq_doctors_doctor_id": (problems.DUPLICATE_DOCTOR_ID, "/doctor_id"),
     "uq_doctors_license_number_license_state": (problems.DUPLICATE_LICENSE_NUMBER, "/license_number"),
