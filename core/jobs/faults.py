@@ -1,7 +1,6 @@
 """What can be wrong with the declaration of a job, found at start and told all at once."""
 
 import inspect
-from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -19,12 +18,6 @@ def declaration_faults(job: Job[Any], plugin: str) -> list[str]:
     return [
         f"job {job.name!r}: {fault}" for fault in (*_plain_faults(job, plugin), *_shape_faults(job), *_cron_faults(job))
     ]
-
-
-def duplicate_faults(jobs: Iterable[Job[Any]]) -> list[str]:
-    """Return one sentence for each name that more than one job has."""
-    counts = Counter(job.name for job in jobs)
-    return [f"job {name!r} is declared {count} times" for name, count in counts.items() if count > 1]
 
 
 def _plain_faults(job: Job[Any], plugin: str) -> Iterable[str]:

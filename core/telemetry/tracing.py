@@ -69,13 +69,6 @@ def unobserved_trace(headers: Iterable[tuple[bytes, bytes]]) -> str:
     return f"{random.getrandbits(128):032x}"
 
 
-def current_carrier() -> dict[str, str]:
-    """Return `traceparent` and `tracestate`, where there are any, for whatever goes on from the current span."""
-    carrier: dict[str, str] = {}
-    _W3C.inject(carrier)
-    return carrier
-
-
 def current_ids() -> tuple[str, str]:
     """Return the current trace and span id in hexadecimal, as logs and problem documents show them, or empty."""
     span = get_current_span().get_span_context()
@@ -165,7 +158,7 @@ class Tracing:
     ) -> AbstractContextManager[Span]:
         """Open the CONSUMER span of one attempt at a job, in the trace of whoever enqueued it and linked to it.
 
-        `carrier` is what `current_carrier` gave when the job was enqueued; it is empty for jobs of the schedule.
+        `carrier` holds `traceparent` and `tracestate` of what enqueued the job; it is empty for jobs of the schedule.
         """
         parent = continued(carrier)
         if self._tracer is None or (parent is not None and not parent.trace_flags.sampled):

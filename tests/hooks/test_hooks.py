@@ -92,6 +92,11 @@ def test_register_jobs_refuses_names_of_others_and_unknown_parameters(make_plugi
     assert "its parameter 'telephone' is neither a service nor a bound port" in report
 
 
+def test_register_jobs_refuses_a_name_that_is_taken(make_plugin, faults):
+    name = make_plugin("one", register_jobs=lambda: [work, work])
+    assert "the job 'one.work' is declared more than once: by one, one" in faults(name)
+
+
 def test_register_subscribers_collects_subscribers(make_plugin, compose_plugins):
     name = make_plugin("one", register_subscribers=lambda: [hear])
     assert [found.event for found in compose_plugins(name).jobs if found is hear] == ["two.happened"]

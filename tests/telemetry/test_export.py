@@ -6,10 +6,11 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from opentelemetry.propagate import inject
 from opentelemetry.trace import use_span
 
 from core.telemetry.setup import open_tracing
-from core.telemetry.tracing import Attributes, Tracing, continued, current_carrier
+from core.telemetry.tracing import Attributes, Tracing, continued
 from core.traced_ports import traced_port
 from tests.peers.otlp import OtlpSink, otlp_sink
 from tests.telemetry.test_ports import Shelf
@@ -34,7 +35,8 @@ async def request_then_jobs(tracing: Tracing) -> None:
     """Play a request that enqueues a job, which fails once, is taken up again and sends something."""
     server = tracing.server_span("POST /orders", continued(CALLER))
     with use_span(server, end_on_exit=True), tracing.enqueued("orders.ship", "j-1", "orders.ship"):
-        carrier = current_carrier()
+        carrier: dict[str, str] = {}
+        inject(carrier)
     port = traced_port("blob_store", Shelf(), tracing)
     for attempt, key in [(1, "secret"), (2, "parcel")]:
         attributes: Attributes = {

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from core.jobs.declare import Job, Tick, job, subscriber
-from core.jobs.faults import declaration_faults, duplicate_faults
+from core.jobs.faults import declaration_faults
 
 
 class Payload(msgspec.Struct):
@@ -97,7 +97,3 @@ def test_all_faults_are_told_at_once_and_a_sound_job_has_none() -> None:
     assert len(declaration_faults(declared("x", timeout=-1, attempts=0), "shop")) == 3
     assert declaration_faults(declared(), "shop") == []
     assert declaration_faults(declared(function=ticking, cron="*/5 * * * *"), "shop") == []
-
-
-def test_a_name_declared_twice_is_a_fault() -> None:
-    assert duplicate_faults([declared(), declared(), declared("shop.other")]) == ["job 'shop.work' is declared 2 times"]
