@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, func, literal, select, text
 
 from core.testing.waiting import until
 from ports.errors import Unavailable
-from ports.storage import OPERATION_BUCKETS, Connection, Query, Storage
+from ports.storage import OPERATION_BUCKETS, Connection, OperationDurations, Query, Storage
 
 NUMBERS = Query(select(func.generate_series(1, bindparam("last"), 1).label("number")), into=int)
 NAP = Query(select(func.pg_sleep(bindparam("seconds")).is_not(None)), into=bool)
@@ -107,13 +107,22 @@ class CountedOperations:
         assert len(failed) == 2
 
     async def test_a_duration_falls_into_its_bucket_and_into_the_sum(self, small: Storage) -> None:
+        before = _selects(small)
         await small.fetch_one(NAP, seconds=0.06)
-        (select,) = [one for one in small.operations() if (one.operation, one.error) == ("SELECT", "")]
-        assert len(select.counts) == len(OPERATION_BUCKETS) + 1
-        assert sum(select.counts[OPERATION_BUCKETS.index(0.05) + 1 :]) == 1
-        assert select.seconds > 0.06
+        after = _selects(small)
+        assert len(after.counts) == len(OPERATION_BUCKETS) + 1
+        slow = OPERATION_BUCKETS.index(0.05) + 1
+        assert after.counts[:slow] == before.counts[:slow]
+        assert sum(after.counts[slow:]) == sum(before.counts[slow:]) + 1
+        assert after.seconds > before.seconds + 0.06
 
 
 async def asleep(admin: Connection) -> None:
     """Return once a statement sleeps on the server."""
     await until(lambda: admin.fetchval(ASLEEP))
+
+
+def _selects(storage: Storage) -> OperationDurations:
+    """Return what was recorded of the reads that went well."""
+    (selects,) = [one for one in storage.operations() if (one.operation, one.error) == ("SELECT", "")]
+    return selects
