@@ -1,8 +1,8 @@
 """Contestants pressed in turn, round after round, so that what disturbs the machine disturbs them alike."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, quantiles
 
 from tests.bench.effort import Effort
 from tests.bench.load import Load, Pressed, press, warm_up
@@ -22,12 +22,43 @@ def contest(contestants: Sequence[Contestant], effort: Effort) -> dict[str, Pres
     """Return the medians of each contestant by its name; every round begins with another one."""
     for contestant in contestants:
         warm_up(contestant.server, contestant.load)
+    return medians(rounds(contestants, effort))
+
+
+def rounds(contestants: Sequence[Contestant], effort: Effort) -> dict[str, list[Pressed]]:
+    """Return what each contestant showed, round by round; every round begins with another one."""
     samples: dict[str, list[Pressed]] = {contestant.name: [] for contestant in contestants}
     for turn in range(effort.rounds):
         first = turn % len(contestants)
         for contestant in [*contestants[first:], *contestants[:first]]:
             samples[contestant.name].append(press(contestant.server, contestant.load, effort.seconds))
+    return samples
+
+
+def medians(samples: dict[str, list[Pressed]]) -> dict[str, Pressed]:
+    """Return the medians of each contestant by its name."""
     return {name: _medians(pressed) for name, pressed in samples.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A ratio taken in each round by itself: the median, and the quartiles below and above it."""
+
+    value: float
+    lower: float
+    upper: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} ({self.lower:.3f} to {self.upper:.3f})"
+
+
+def paired(measured: Sequence[Pressed], against: Sequence[Pressed], figure: Callable[[Pressed], float]) -> Ratio:
+    """Return the ratio of a figure within each round, so that what changes from round to round drops out of it."""
+    ratios = [figure(one) / figure(other) for one, other in zip(measured, against, strict=True)]
+    if len(ratios) == 1:
+        return Ratio(ratios[0], ratios[0], ratios[0])
+    lower, middle, upper = quantiles(ratios, n=4, method="inclusive")
+    return Ratio(middle, lower, upper)
 
 
 def _medians(samples: Sequence[Pressed]) -> Pressed:
