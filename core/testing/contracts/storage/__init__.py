@@ -10,11 +10,11 @@ adapter over an empty database of PostgreSQL, on which the suite makes and drops
 
 from core.testing.contracts.storage.compiled import CompiledDoor, Streams
 from core.testing.contracts.storage.connections import DedicatedConnections, PooledConnections
+from core.testing.contracts.storage.fixtures import OpenStorage, StorageFixtures
 from core.testing.contracts.storage.interruptions import Cancellation, LostConnections
 from core.testing.contracts.storage.operations import CountedOperations
 from core.testing.contracts.storage.sessions import SessionDoor
 from core.testing.contracts.storage.transactions import Transactions
-from core.testing.contracts.storage.under_test import OpenStorage, StorageUnderTest
 
 __all__ = ["OpenStorage", "StorageContract"]
 
@@ -29,6 +29,6 @@ class StorageContract(
     DedicatedConnections,
     SessionDoor,
     CountedOperations,
-    StorageUnderTest,
+    StorageFixtures,
 ):
     """What every storage adapter does. Subclasses give the fixture `open_storage`."""

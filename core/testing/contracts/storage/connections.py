@@ -12,7 +12,7 @@ from core.testing.contracts.storage.accounts import (
     OPEN,
 )
 from core.testing.contracts.storage.backends import gone
-from core.testing.contracts.storage.under_test import OpenStorage
+from core.testing.contracts.storage.fixtures import OpenStorage
 from core.testing.waiting import until
 from ports.errors import Unavailable
 from ports.storage import Connection, Storage

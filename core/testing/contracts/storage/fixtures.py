@@ -18,7 +18,7 @@ class OpenStorage(Protocol):
     ) -> AbstractAsyncContextManager[Storage]: ...
 
 
-class StorageUnderTest:
+class StorageFixtures:
     """The fixtures that every part of the suite asks for; subclasses give `open_storage`."""
 
     @pytest.fixture
