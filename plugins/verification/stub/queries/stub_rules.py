@@ -5,7 +5,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, BigInteger, Integer, Uuid, any_, bindparam, delete, func, or_, select, update
+from sqlalchemy import ARRAY, BigInteger, Integer, Uuid, any_, bindparam, column, delete, func, or_, select, update
 from sqlalchemy import literal_column as sql
 from sqlalchemy.dialects.postgresql import insert
 
@@ -63,6 +63,20 @@ _WRITTEN: Final[dict[str, Any]] = {
 }  # fmt: skip
 _NEW: Final = insert(StubRule).values(id=bindparam("id"), position=_NEXT, **_WRITTEN)
 
+_LISTED: Final = ("id", *(name for name in _WRITTEN if name != "revision"))
+_GIVEN: Final = (
+    func.unnest(*(bindparam(name, type_=ARRAY(StubRule.__table__.c[name].type)) for name in _LISTED))
+    .table_valued(
+        *(column(name, StubRule.__table__.c[name].type) for name in _LISTED), with_ordinality="place", name="given"
+    )
+    .render_derived()
+)
+_IN_ORDER: Final = select(*(_GIVEN.c[name] for name in _LISTED)).order_by(_GIVEN.c.place).subquery("in_order")
+_ALL: Final = insert(StubRule).from_select(
+    [*_LISTED, "revision", "position"],
+    select(*(_IN_ORDER.c[name] for name in _LISTED), bindparam("revision", type_=BigInteger), _NEXT),
+)
+
 BUMP: Final = Command(
     _BUMP.on_conflict_do_update(index_elements=[StubSetting.id], set_={"revision": _NEXT}).returning(
         StubSetting.revision
@@ -89,13 +103,17 @@ USAGE: Final = Query(
     into=Usage,
 )
 ADD: Final = Command(_NEW)
-PUT: Final = Command(
-    _NEW.on_conflict_do_update(
+PUT_ALL: Final = Command(
+    _ALL.on_conflict_do_update(
         index_elements=[StubRule.id],
-        set_={**{name: _NEW.excluded[name] for name in (*_WRITTEN, "position")}, "used": 0},
+        set_={**{name: _ALL.excluded[name] for name in (*_WRITTEN, "position")}, "used": 0},
     )
 )
-"""Adds a rule under its id, as the newest, in the place of one that had the id."""
+"""Adds rules under their ids, each newer than the one before it, in the place of those that had the ids.
+
+Each parameter but the revision has the values of all rules, in their order: thousands of statements, one a rule, would
+keep everybody else from changing rules for seconds.
+"""
 
 REPLACE: Final = Command(update(StubRule).where(StubRule.id == bindparam("rule_id")).values(**_WRITTEN, used=0))
 DELETE: Final = Command(delete(StubRule).where(StubRule.id == bindparam("rule_id")))

@@ -101,8 +101,8 @@ async def import_rules(
     before = await _usage(uow)
     if replace_all:
         await uow.execute(queries.DELETE_ALL)
-    for exported in document.rules:
-        await uow.execute(queries.PUT, id=exported.id or new_id(), **_columns(exported, revision))
+    if document.rules:
+        await uow.execute(queries.PUT_ALL, revision=revision, **_listed(document.rules))
     reached: dict[str, set[str]] = {}
     for pointer, exported in rules:
         if (step := exported.scenario) is not None:
@@ -153,12 +153,21 @@ def _exported(row: RuleRow) -> ExportedRule | None:
 
 
 def _columns(definition: RuleDefinition, revision: int) -> dict[str, Any]:
+    return {"revision": revision, **_own_columns(definition)}
+
+
+def _listed(rules: Sequence[ExportedRule]) -> dict[str, list[Any]]:
+    """Return the values of all rules, column by column."""
+    rows = [{"id": rule.id or new_id(), **_own_columns(rule)} for rule in rules]
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _own_columns(definition: RuleDefinition) -> dict[str, Any]:
     step = definition.scenario
     plain = RuleDefinition(**{name: getattr(definition, name) for name in RuleDefinition.__struct_fields__})
     return {
         "name": definition.name,
         "priority": definition.priority,
-        "revision": revision,
         "definition": msgspec.json.encode(plain).decode(),
         "scenario": step and step.name,
         "required_state": step and step.required_state,

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -172,6 +173,26 @@ async def test_an_import_adds_unless_it_is_to_replace(admin_client):
     assert await names(admin_client) == ["there", "added"]
     await admin_client.post(f"{RULES}/import?replace=true", json={"rules": [rule("alone")]})
     assert await names(admin_client) == ["alone"]
+
+
+async def test_a_great_import_keeps_its_order_and_replaces_what_has_its_ids(admin_client, figure):
+    there = await save(admin_client, rule("there"))
+    rules = [rule(f"rule {number}", times=number % 3 or None) for number in range(1999)]
+    rules[1000]["id"] = there["id"]
+    began = monotonic()
+    answer = await admin_client.post(f"{RULES}/import", json={"rules": rules})
+    figure("stub", "an import of 1999 rules", monotonic() - began, "s", at_most=2)
+    assert answer.json() == {"imported": 1999}
+    exported = (await admin_client.get(f"{RULES}/export")).json()["rules"]
+    assert [each["name"] for each in exported] == [each["name"] for each in rules]
+    assert [each.get("times") for each in exported] == [each["times"] for each in rules]
+    assert exported[1000]["id"] == there["id"]
+
+
+async def test_an_import_of_nothing_changes_nothing(admin_client):
+    await save(admin_client, rule("there"))
+    assert (await admin_client.post(f"{RULES}/import", json={"rules": []})).json() == {"imported": 0}
+    assert await names(admin_client) == ["there"]
 
 
 async def test_an_import_is_all_or_nothing(admin_client):
