@@ -47,11 +47,10 @@ async def serving(postgres: Cluster, folder: Path, kind: str, **keys: str) -> As
 
 
 class SlowClient:
-    """A connection that somebody is slow on. `closes`: whether its server closes what it has answered 408."""
+    """A connection that somebody is slow on."""
 
-    def __init__(self, client: RawClient, *, closes: bool) -> None:
+    def __init__(self, client: RawClient) -> None:
         self.client = client
-        self.closes = closes
 
     async def head(self) -> None:
         """Send the beginning of a head, and then a byte now and again."""
@@ -77,8 +76,7 @@ class SlowClient:
         answer = await self.client.answer(patience=120)
         assert answer is not None
         assert (answer.status, answer.json()["code"]) == (408, "request_timeout")
-        if self.closes:
-            await self.client.ended()
+        await self.client.ended()
 
     async def unwanted_body(self) -> None:
         """Send a body by the byte to where nobody reads it."""
@@ -92,8 +90,7 @@ class SlowClient:
 
     async def drip(self, drop: bytes) -> None:
         """Send a drop now and again, until the server has enough of it."""
-        enough = self.client.ended(patience=120) if self.closes else self.client.answer(patience=120)
-        waiting: asyncio.Task[object] = asyncio.create_task(enough)
+        waiting = asyncio.create_task(self.client.ended(patience=120))
         while not waiting.done() and await self.client.send(drop):
             await asyncio.wait([waiting], timeout=PAUSE)
         await waiting
@@ -107,15 +104,13 @@ BODIES: tuple[Slow, ...] = (
     SlowClient.unwanted_body,
     SlowClient.small_unwanted_body,
 )
-CLOSES = {"uvicorn": True, "granian": False}
-"""Who closes a connection whose body was too slow. Granian answers, and waits on (docs/decisions/0017)."""
 
 
-async def until_cut(port: int, slow: Slow, *, closes: bool) -> float:
+async def until_cut(port: int, slow: Slow) -> float:
     """Be slow until the server has enough; return after how many seconds that was."""
     began = time.monotonic()
     async with connected("127.0.0.1", port) as client:
-        await slow(SlowClient(client, closes=closes))
+        await slow(SlowClient(client))
     return time.monotonic() - began
 
 
@@ -155,15 +150,15 @@ async def test_slow_clients_are_cut_off_and_nobody_waits_for_them(
     postgres: Cluster, folder: Path, kind: str, full: bool, figure: Figure
 ) -> None:
     slow_ones, readers = (300, 100) if full else (60, 30)
-    patience, closes = Patience(full=full), CLOSES[kind]
+    patience = Patience(full=full)
     async with serving(postgres, folder, kind, **patience.environ()) as running:
         over, released = asyncio.Event(), asyncio.Event()
-        await until_cut(running.port, SlowClient.stalled_body, closes=closes)
+        await until_cut(running.port, SlowClient.stalled_body)
         baseline = running.open_files() + 1
         others = asyncio.create_task(honest(running.port, over))
         reading = [asyncio.create_task(never_reading(running.port, released)) for _ in range(readers)]
-        heads = [until_cut(running.port, HEADS[number % len(HEADS)], closes=closes) for number in range(slow_ones)]
-        bodies = [until_cut(running.port, BODIES[number % len(BODIES)], closes=closes) for number in range(slow_ones)]
+        heads = [until_cut(running.port, HEADS[number % len(HEADS)]) for number in range(slow_ones)]
+        bodies = [until_cut(running.port, BODIES[number % len(BODIES)]) for number in range(slow_ones)]
         cut_heads, cut_bodies = await asyncio.gather(asyncio.gather(*heads), asyncio.gather(*bodies))
         back = await files_back_at(running, baseline, patience.write + 30)
         over.set()
