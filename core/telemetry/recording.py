@@ -1,6 +1,7 @@
 """The recording side of tracing, imported only where traces have a receiver: the SDK takes 0.2 s to import."""
 
 import os
+import sys
 import threading
 from collections.abc import Sequence
 from typing import Any, Final
@@ -20,6 +21,13 @@ from core.telemetry.tracing import DECIDED_KEY, SpanTally, Tracing
 
 FLUSH_SECONDS: Final = 5.0
 QUEUE_SIZE: Final = 2048
+SWITCH_SECONDS: Final = 0.0005
+"""How long the thread that encodes spans keeps the interpreter from the event loop, which waits for it each turn.
+
+A batch of 512 takes 20 ms to encode. With Python's own 5 ms, requests stalled meanwhile: beside that thread the loop's
+turns had a p99 of 17 to 28 ms, and have one of 3 to 5 ms with this [measured].
+"""
+
 LONGEST_ANSWER: Final = 65_536
 """Bytes of a receiver's answer that are read; what it has to say about spans it refused takes a few hundred."""
 
@@ -27,9 +35,10 @@ LONGEST_ANSWER: Final = 65_536
 def export_traces(service_name: str, service_version: str, ratio: float) -> Tracing:
     """Return tracing that sends spans in batches over OTLP/HTTP, as the `OTEL_*` variables say where and how.
 
-    At most 2 048 spans wait (`OTEL_BSP_MAX_QUEUE_SIZE`); more are dropped, so that a receiver which is away or slow
-    costs neither memory nor a request's time.
+    Sets the process's switch interval. At most 2 048 spans wait (`OTEL_BSP_MAX_QUEUE_SIZE`); more are dropped, so that
+    a receiver which is away or slow costs neither memory nor a request's time.
     """
+    sys.setswitchinterval(SWITCH_SECONDS)
     tally = SpanTally()
     exporter = _Tallied(OTLPSpanExporter(session=_Brief()), tally)
     processor = _Bounded(BatchSpanProcessor(exporter), tally, _queue_size())

@@ -106,3 +106,14 @@ def test_a_receiver_that_is_away_keeps_no_process_from_ending(away: str) -> None
             check=True,
         )
     assert ended.stdout == "ended\n"
+
+
+async def test_the_thread_that_encodes_spans_gives_way_to_requests_soon(sink: OtlpSink) -> None:
+    """How long it may keep the interpreter is the process's switch interval; Python's own is ten times as long."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(0.005)
+    try:
+        exporting_to(sink.endpoint).shutdown()
+        assert sys.getswitchinterval() <= 0.001
+    finally:
+        sys.setswitchinterval(before)
