@@ -35,11 +35,18 @@ def trace_state_to_pass_on(header: str) -> str:
     keys = {match[1] for match in matches if match is not None}
     if len(keys) != len(members) or len(members) > MOST_MEMBERS:
         return ""
-    return ",".join(_fitting([member for member in members if redact_text(member) == member]))
+    return ",".join(_fitting(_harmless(members)))
 
 
 def _stripped(member: str) -> str:
     return member.strip(" \t")
+
+
+def _harmless(members: list[str]) -> list[str]:
+    text = ",".join(members)
+    if redact_text(text) == text:
+        return members
+    return [member for member in members if redact_text(member) == member]
 
 
 def _fitting(members: list[str]) -> Iterable[str]:
