@@ -77,7 +77,7 @@ def build_application(
     """
     config = composition.config
     access_log = _configure_logging(composition)
-    services = Services(config, clock or SystemClock(), _settings(composition), version=VERSION)
+    services = Services(config, clock or SystemClock(), composition.plugin_settings, version=VERSION)
     limiter = RateLimiter(services)
     registry = ProblemRegistry(composition.declarations.problems)
     makers = composition.declarations.authenticators
@@ -134,10 +134,6 @@ def _configure_logging(composition: Composition) -> AccessLog:
     let_speak(plugin.module.__name__ for plugin in composition.plugins.plugins)
     hash_key = key_ring(config).keys("hashes of e-mail addresses in the log")[0]
     return configure_logging(NAME, VERSION, console=config.profile == "development", hash_key=hash_key)
-
-
-def _settings(composition: Composition) -> dict[str, Any]:
-    return {plugin.name: plugin.settings for plugin in composition.plugins.plugins}
 
 
 def _dependencies(services: Services, composition: Composition) -> dict[str, Provide]:

@@ -33,6 +33,11 @@ class Composition(msgspec.Struct, frozen=True, kw_only=True):
     optional_ports: frozenset[str]
 
     @property
+    def plugin_settings(self) -> Mapping[str, msgspec.Struct]:
+        """The decoded settings of every plugin, by its name."""
+        return {plugin.name: plugin.settings for plugin in self.plugins.plugins}
+
+    @property
     def jobs(self) -> Sequence[Job[Any]]:
         """Every registered job, subscribers included."""
         return self.declarations.jobs

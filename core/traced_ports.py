@@ -27,7 +27,7 @@ class PortCalledInUnitError(RuntimeError):
     """
 
 
-def traced_port(port: str, adapter: Adapter, tracing: Tracing, *, allowed_in_unit: bool = False) -> Adapter:
+def traced_port(port: str, adapter: Adapter, tracing: Tracing) -> Adapter:
     """Return `adapter` with a CLIENT span `<port>.<method>` around each call of an asynchronous method.
 
     For mail the span is named after the adapter (`smtp send`), as the conventions have it. A failure is recorded by
@@ -37,7 +37,6 @@ def traced_port(port: str, adapter: Adapter, tracing: Tracing, *, allowed_in_uni
         port: the port's name in plugins.toml.
         adapter: what serves it.
         tracing: the application's spans.
-        allowed_in_unit: whether the port may be called while a unit of work is open, as storage itself may.
 
     Raises:
         PortCalledInUnitError: by each call made while a unit of work is open.
@@ -47,7 +46,7 @@ def traced_port(port: str, adapter: Adapter, tracing: Tracing, *, allowed_in_uni
     for name, method in inspect.getmembers(kind, inspect.isfunction):
         if name.startswith("_"):
             continue
-        call = _Call(port, kind.__module__.rpartition(".")[2], name, tracing, allowed_in_unit=allowed_in_unit)
+        call = _Call(port, kind.__module__.rpartition(".")[2], name, tracing)
         if inspect.iscoroutinefunction(method):
             members[name] = _traced_method(method, call)
         elif inspect.isasyncgenfunction(method):
@@ -74,16 +73,15 @@ class _Wrapped:
 class _Call:
     """What is known of a method before it is called."""
 
-    def __init__(self, port: str, adapter: str, method: str, tracing: Tracing, *, allowed_in_unit: bool) -> None:
+    def __init__(self, port: str, adapter: str, method: str, tracing: Tracing) -> None:
         self._label = f"{port}.{method}"
         self.name = f"{adapter} {method}" if port == "mail" else self._label
         self._describe = _mail_attributes if port == "mail" else _no_attributes
         self._common = {names.PORT: port, names.ADAPTER: adapter}
         self.tracing = tracing
-        self._allowed_in_unit = allowed_in_unit
 
     def check(self) -> None:
-        if not self._allowed_in_unit and open_unit() is not None:
+        if open_unit() is not None:
             raise PortCalledInUnitError(
                 f"{self._label} was called inside an open unit of work; commit the intent, call the port, "
                 "then record the outcome in a second unit"

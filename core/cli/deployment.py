@@ -70,8 +70,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 @asynccontextmanager
 async def opened_services(composition: Composition) -> AsyncIterator[Services]:
     """Open everything that a plugin's command may need."""
-    settings = {plugin.name: plugin.settings for plugin in composition.plugins.plugins}
-    services = Services(composition.config, SystemClock(), settings)
+    services = Services(composition.config, SystemClock(), composition.plugin_settings)
     async with running_services(services, composition, {}):
         yield services
 

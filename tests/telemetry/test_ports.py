@@ -106,10 +106,9 @@ async def test_inside_an_open_unit_of_work_no_port_is_called(exporter: InMemoryS
             await shelf.put("a")
         with pytest.raises(PortCalledInUnitError, match=r"blob_store\.items"):
             [item async for item in shelf.items()]
-        assert await traced_port("storage", Shelf(), tracing, allowed_in_unit=True).put("a")
     finally:
         _unit.reset(token)
-    assert [span.name for span in exporter.get_finished_spans()] == ["storage.put"]
+    assert not exporter.get_finished_spans()
 
 
 async def test_where_the_current_trace_is_not_recorded_neither_are_its_calls(
