@@ -9,8 +9,8 @@ import asyncio
 from collections import deque
 from typing import Final
 
-AT_ONCE: Final = 4
-"""How many pass in one turn of the event loop; answering them takes less than a millisecond."""
+AT_ONCE: Final = 8
+"""How many pass in one turn of the event loop; answering them takes a millisecond or two."""
 
 
 class Turnstile:
