@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 import httpx
 
+from core.testing.waiting import until
 from ports.secrets import Secret
 from tests.faults.kit.cluster import Cluster
 from tests.faults.kit.history import History, check, percentile
@@ -57,10 +58,10 @@ async def suffer(proxy: Proxy, writers: list[Writers], toxic: Toxic, *, full: bo
         async with proxy.poisoned(toxic):
             await asyncio.sleep(15.0 if full else 2 + PATIENCE)
         well = [len(one.history.of("ok")) for one in writers]
-        async with asyncio.timeout(60):
-            for one, before in zip(writers, well, strict=True):
-                while len(one.history.of("ok")) < before + 2 * CLIENTS:  # noqa: ASYNC110 - clients write meanwhile
-                    await asyncio.sleep(0.02)
+        enough = [before + 2 * CLIENTS for before in well]
+        await until(
+            lambda: all(len(one.history.of("ok")) >= count for one, count in zip(writers, enough, strict=True)), 60
+        )
     for one in writers:
         await one.resolve()
 

@@ -10,6 +10,7 @@ from typing import Literal
 import asyncpg
 import httpx
 
+from core.testing.waiting import until
 from tests.faults.kit.cluster import Cluster
 from tests.faults.kit.history import History, check, percentile
 from tests.faults.kit.processes import Server, environment, server
@@ -103,6 +104,4 @@ async def test_no_acknowledged_write_is_lost_and_every_other_is_settled_by_a_ret
 
 async def acknowledged(history: History, count: int) -> None:
     """Wait until that many writes are acknowledged."""
-    async with asyncio.timeout(60):
-        while len(history.of("ok")) < count:  # noqa: ASYNC110 - what is waited for is elsewhere
-            await asyncio.sleep(0.02)
+    await until(lambda: len(history.of("ok")) >= count, 60, interval=0.02)

@@ -1,6 +1,5 @@
 """Data and jobs are one transaction, whatever dies: as many jobs as commits, and each belongs to its row."""
 
-import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from core.testing.waiting import until
 from tests.faults.kit.cluster import Cluster
 from tests.faults.kit.history import History, check
 from tests.faults.kit.processes import at_work, environment, server, worker
@@ -23,7 +23,7 @@ JOBS_WITHOUT_ROW = """
 SELECT count(*) FROM core.jobs j
 WHERE j.name = 'tally.count' AND NOT EXISTS (SELECT 1 FROM tally.entries e WHERE e.id::text = j.payload->>'subject')
 """
-UNDONE = "SELECT count(*) FROM core.jobs WHERE name = 'tally.count' AND state <> 'done'"
+ALL_DONE = "SELECT count(*) = 0 FROM core.jobs WHERE name = 'tally.count' AND state <> 'done'"
 EFFECTS = """
 SELECT (SELECT count(*) FROM tally.entries), (SELECT count(*) FROM tally.effects), (SELECT count(*) FROM core.jobs
     WHERE name = 'tally.count'), (SELECT count(DISTINCT subject) FROM tally.effects)
@@ -78,13 +78,9 @@ async def test_as_many_jobs_as_commits_though_the_api_is_killed(
 
 async def answered(history: History, count: int) -> None:
     """Wait until that many requests are answered."""
-    async with asyncio.timeout(120):
-        while len(history.of("ok")) + len(history.of("fail")) < count:  # noqa: ASYNC110 - clients write meanwhile
-            await asyncio.sleep(0.02)
+    await until(lambda: len(history.of("ok")) + len(history.of("fail")) >= count, 120, interval=0.02)
 
 
 async def drained(connection: asyncpg.Connection) -> None:
     """Wait until every job is done."""
-    async with asyncio.timeout(60):
-        while await connection.fetchval(UNDONE):  # noqa: ASYNC110 - what is waited for is in another process
-            await asyncio.sleep(0.05)
+    await until(lambda: connection.fetchval(ALL_DONE), 60, interval=0.05)

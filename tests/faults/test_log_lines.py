@@ -1,6 +1,5 @@
 """Every line that a server, a worker or a command lets out is one record that programs can join to the others."""
 
-import asyncio
 import json
 import re
 import socket
@@ -10,11 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import httpx
 
 from tests.faults.kit.cluster import Cluster
-from tests.faults.kit.processes import at_work, command, environment, free_port, server, worker
+from tests.faults.kit.processes import at_work, command, environment, free_port, jobs_ended, server, worker
 
 PATIENCE = 90.0
 ALWAYS = {
@@ -128,17 +126,6 @@ def check_requests(found: list[dict[str, Any]], answered: dict[str, int]) -> Non
     assert {request_id: served[request_id] for request_id in answered} == dict.fromkeys(answered, 1)
 
 
-async def ended(dsn: Any) -> None:
-    connection = await asyncpg.connect(dsn.reveal())
-    statement = "SELECT count(*) FROM core.jobs WHERE name LIKE 'saboteur.%' AND state IN ('queued', 'running')"
-    try:
-        async with asyncio.timeout(PATIENCE):
-            while await connection.fetchval(statement):  # noqa: ASYNC110 - what is waited for is elsewhere
-                await asyncio.sleep(0.05)
-    finally:
-        await connection.close()
-
-
 async def test_every_line_of_a_server_and_a_worker_is_a_record(postgres, folder, full, figure) -> None:
     for which in ("uvicorn", "granian") if full else ("granian",):
         place = folder / which
@@ -152,7 +139,7 @@ async def read_every_line(postgres: Cluster, folder: Path, which: str, figure: A
     async with server(folder, environ, "--workers", "2") as serving, worker(folder, environ) as working:
         await at_work(dsn)
         answered = await provoke(serving.url)
-        await ended(dsn)
+        await jobs_ended(dsn, "saboteur")
         assert await serving.stop() == 0
         assert await working.stop() == 0
     found = records(serving.output())

@@ -10,6 +10,7 @@ import asyncpg
 import httpx
 import pytest
 
+from core.testing.waiting import until
 from tests.faults.kit.cluster import Cluster
 from tests.faults.kit.processes import Program, at_work, environment, server, worker
 from tests.peers.redis import bell_address, redis_peer
@@ -18,7 +19,7 @@ LINES_A_SECOND = 20
 """Far above what an outage may log, and far below what a loop without a pause would."""
 
 ENTRY = {"label": "outage", "job_seconds": 0.5}
-LEFT = "SELECT count(*) FROM core.jobs WHERE state <> 'done'"
+ALL_DONE = "SELECT count(*) = 0 FROM core.jobs WHERE state <> 'done'"
 TWICE = "SELECT count(*) - count(DISTINCT subject) FROM tally.effects"
 
 
@@ -39,9 +40,7 @@ async def all_done(dsn: str) -> asyncpg.Record:
     """Wait until every job is done; return how many effects there are, and how many too many."""
     connection = await asyncpg.connect(dsn)
     try:
-        async with asyncio.timeout(60):
-            while await connection.fetchval(LEFT):  # noqa: ASYNC110 - a worker is awaited
-                await asyncio.sleep(0.02)
+        await until(lambda: connection.fetchval(ALL_DONE), 60, interval=0.02)
         return await connection.fetchrow(f"SELECT count(*), ({TWICE}) FROM tally.effects")
     finally:
         await connection.close()

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from core.testing.waiting import until
 from tests.faults.kit.balancer import balancing
 from tests.faults.kit.cluster import Cluster
 from tests.faults.kit.processes import Server, environment, server
@@ -120,9 +121,7 @@ async def kill_one(postgres: Cluster, folder: Path, kind: str, figure: Callable[
             in_flight = load.in_flight
             killed = time.monotonic()
             psutil.Process(min(known)).kill()
-            async with asyncio.timeout(60):
-                while not await another_serves(serving, known):  # noqa: ASYNC110 - a process is awaited
-                    await asyncio.sleep(0.02)
+            await until(lambda: another_serves(serving, known), 60, interval=0.02)
             back = time.monotonic() - killed
         assert not any("spawn_main" in " ".join(one.cmdline()) for one in serving.workers()), "it loads all anew"
         assert load.failed <= in_flight + RATE // 10, load.outcomes

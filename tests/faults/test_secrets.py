@@ -1,6 +1,5 @@
 """Twelve secrets, planted wherever a caller, a database or a mail server can put them, show up in no output."""
 
-import asyncio
 import json
 import urllib.parse
 from collections.abc import AsyncIterator
@@ -13,8 +12,9 @@ import asyncpg
 import httpx
 
 from core.redaction import redact_text
+from core.testing.waiting import until
 from tests.faults.kit.cluster import Cluster
-from tests.faults.kit.processes import Program, Server, at_work, command, environment, server, worker
+from tests.faults.kit.processes import Program, Server, at_work, command, environment, jobs_ended, server, worker
 from tests.peers.otlp import OtlpSink, otlp_sink
 from tests.peers.smtp import SmtpPeer, smtp_peer
 
@@ -211,17 +211,10 @@ def without_instance(document: str) -> str:
 
 async def settled(stage: Stage) -> None:
     """Wait until every job has come to its end, and the spans have arrived."""
-    connection = await asyncpg.connect(stage.dsn.reveal())
-    statement = "SELECT count(*) FROM core.jobs WHERE name LIKE 'saboteur.%' AND state IN ('queued', 'running')"
-    try:
-        async with asyncio.timeout(PATIENCE):
-            while await connection.fetchval(statement):  # noqa: ASYNC110 - what is waited for is elsewhere
-                await asyncio.sleep(0.05)
-    finally:
-        await connection.close()
-    async with asyncio.timeout(PATIENCE):
-        while not any(span.name == "process saboteur.fail" for span in stage.sink.spans()):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+    await jobs_ended(stage.dsn, "saboteur")
+    await until(
+        lambda: any(span.name == "process saboteur.fail" for span in stage.sink.spans()), PATIENCE, interval=0.05
+    )
 
 
 def found(outputs: dict[str, str]) -> list[str]:

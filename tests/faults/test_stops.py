@@ -2,19 +2,19 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psutil
 import pytest
 import uvicorn
 
+from core.testing.waiting import until
 from core.uvicorn_server import Forked
 from tests.faults.kit.cluster import Cluster
 from tests.faults.kit.processes import Server, environment, server
 
+PATIENCE = 60.0
 LONG = 600
 EMBEDDED = {"HEXASTAR__PLUGINS__ENABLED": '["tally.plugin"]', "HEXASTAR__JOBS__IN_PROCESS": "false"}
 BEGUN = "the wait has begun"
@@ -27,12 +27,6 @@ STORMS = [
     for to_group in (False, True)
 ]
 REDUCED = [("granian", [(signal.SIGTERM, 5, True)]), ("uvicorn", [(signal.SIGQUIT, 1, True)])]
-
-
-async def until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - processes are awaited
-            await asyncio.sleep(0.05)
 
 
 def databases(folder: Path) -> list[psutil.Process]:
@@ -66,7 +60,7 @@ async def in_hand(serving: Server, seconds: float) -> "asyncio.Task[httpx.Respon
                 return None
 
     asking = asyncio.create_task(ask())
-    await until(lambda: BEGUN in serving.output())
+    await until(lambda: BEGUN in serving.output(), PATIENCE, interval=0.05)
     return asking
 
 
@@ -85,8 +79,8 @@ async def kill_the_supervisor(folder: Path, kind: str) -> None:
         assert database
         asking = await in_hand(serving, 2)
         serving.send(signal.SIGKILL)
-        await until(lambda: gone(workers))
-        await until(lambda: gone(database))
+        await until(lambda: gone(workers), PATIENCE, interval=0.05)
+        await until(lambda: gone(database), PATIENCE, interval=0.05)
         answer = await asking
     assert answer is not None
     assert answer.status_code == 200
@@ -100,7 +94,7 @@ async def test_every_worker_hears_at_once_that_its_supervisor_is_gone_also_while
         environ = environment(dsn, "tally.plugin", SERVER=kind, HTTP__DRAIN_DELAY=str(LONG))
         async with server(folder, environ, "--workers", "2", name=kind) as serving:
             serving.send(signal.SIGKILL)
-            await until(lambda serving=serving: serving.output().count("told to stop") == 2)
+            await until(lambda serving=serving: serving.output().count("told to stop") == 2, PATIENCE, interval=0.05)
 
 
 async def test_every_signal_to_stop_lets_requests_in_hand_finish(postgres: Cluster, folder: Path, full: bool) -> None:
@@ -118,7 +112,7 @@ async def storm(folder: Path, environ: dict[str, str], number: signal.Signals, t
         for _ in range(times):
             (serving.send_group if to_group else serving.send)(number)
         assert await serving.ended() == 0, serving.output()
-        await until(lambda: gone(family))
+        await until(lambda: gone(family), PATIENCE, interval=0.05)
         answer = await asking
     assert answer is not None, name
     assert answer.status_code == 200

@@ -6,6 +6,7 @@ import os
 import time
 
 from core.liveness import FRESH, Sign, showing_life, signs_of_life
+from core.testing.waiting import until
 
 
 async def test_a_worker_is_seen_while_it_works_and_gone_after(tmp_path):
@@ -31,9 +32,7 @@ async def test_the_event_loop_renews_the_sign(tmp_path):
     async with showing_life(tmp_path, beat=0.01):
         (file,) = tmp_path.iterdir()
         first = file.read_text(encoding="ascii")
-        async with asyncio.timeout(10):
-            while file.read_text(encoding="ascii") in {first, ""}:  # noqa: ASYNC110 - what is waited for is a file
-                await asyncio.sleep(0.01)
+        await until(lambda: file.read_text(encoding="ascii") not in {first, ""}, 10)
 
 
 def _die_at_work(folder):

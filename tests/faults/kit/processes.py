@@ -18,12 +18,16 @@ import asyncpg
 import httpx
 import psutil
 
+from core.testing.waiting import until
 from ports.secrets import Secret
 from tests.end_to_end.served import free_port
 
 ROOT = Path(__file__).parents[3]
 PACKAGES = ROOT / "tests" / "packages"
 PATIENCE = 60.0
+ALL_ENDED = """
+SELECT count(*) = 0 FROM core.jobs WHERE starts_with(name, $1) AND state IN ('queued', 'running')
+"""
 WORKERS = """
 SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hexastar worker' AND datname = current_database()
 """
@@ -180,9 +184,20 @@ async def at_work(dsn: Secret, workers: int = 1) -> None:
     """Wait until that many workers claim jobs from the database at `dsn`."""
     connection = await asyncpg.connect(dsn.reveal())
     try:
-        async with asyncio.timeout(PATIENCE):
-            while await connection.fetchval(WORKERS) < workers:  # noqa: ASYNC110 - what is waited for is elsewhere
-                await asyncio.sleep(0.02)
+        await until(lambda: _are_at_work(connection, workers), PATIENCE, interval=0.02)
+    finally:
+        await connection.close()
+
+
+async def _are_at_work(connection: asyncpg.Connection, workers: int) -> bool:
+    return bool(await connection.fetchval(WORKERS) >= workers)
+
+
+async def jobs_ended(dsn: Secret, plugin: str) -> None:
+    """Wait until no job of `plugin` is queued or runs in the database at `dsn`."""
+    connection = await asyncpg.connect(dsn.reveal())
+    try:
+        await until(lambda: connection.fetchval(ALL_ENDED, f"{plugin}."), PATIENCE, interval=0.05)
     finally:
         await connection.close()
 
