@@ -73,7 +73,7 @@ class CountingBell(SilentBell):
 @pytest.fixture(scope="module")
 async def store(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Storage]:
     folder: Path = tmp_path_factory.mktemp("units")
-    settings = embedded_postgres.Settings(state_dir=str(folder), pool_size=2, session_pool_size=2, acquire_timeout=1.0)
+    settings = embedded_postgres.Settings(state_dir=str(folder), pool_size=2, session_pool_size=2, acquire_timeout=30.0)
     async with embedded_postgres.open(settings) as store:
         yield store
 
