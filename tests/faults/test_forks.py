@@ -9,9 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from core.testing.waiting import until
 from tests.faults.kit.cluster import Cluster
-from tests.faults.kit.processes import PACKAGES, ROOT, environment, server
-from tests.faults.test_stops import EMBEDDED, until
+from tests.faults.kit.processes import PACKAGES, PATIENCE, ROOT, environment, server
+from tests.faults.test_stops import EMBEDDED
 
 OBSERVER = """
 import json, os, sys, threading
@@ -70,7 +71,7 @@ async def test_a_supervisor_forks_without_threads_and_without_connections(
         supervisor = psutil.Process(serving.pid)
         assert {one.status for one in supervisor.net_connections("inet")} == {psutil.CONN_LISTEN}
         serving.workers()[0].kill()
-        await until(lambda: len(noted(folder)) == 3)
+        await until(lambda: len(noted(folder)) == 3, PATIENCE)
         assert noted(folder) == [[["MainThread"], 1]] * 3
         assert "DeprecationWarning" not in serving.output()
 

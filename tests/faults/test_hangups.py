@@ -6,9 +6,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from core.testing.waiting import until
 from tests.faults.kit.cluster import Cluster
-from tests.faults.kit.processes import Server, environment, server
-from tests.faults.test_stops import gone, in_hand, until
+from tests.faults.kit.processes import PATIENCE, Server, environment, server
+from tests.faults.test_stops import gone, in_hand
 
 
 @pytest.mark.parametrize("kind", ["uvicorn", "granian"])
@@ -20,7 +21,7 @@ async def test_a_supervisor_that_hears_hup_replaces_its_workers_and_nothing_in_h
     async with server(folder, environ, "--workers", "2") as serving:
         asking, first = await in_hand(serving, 1), serving.workers()
         serving.send(signal.SIGHUP)
-        await until(lambda: gone(first) and len(serving.workers()) == len(first))
+        await until(lambda: gone(first) and len(serving.workers()) == len(first), PATIENCE)
         answer = await asking
         assert answer is not None
         assert answer.status_code == 200
@@ -33,8 +34,8 @@ async def keeps_its_workers_where_new_ones_do_not_come_up(serving: Server, folde
     workers = serving.workers()
     (folder / "plugins.toml").write_text("nonsense = 1\n")
     serving.send(signal.SIGHUP)
-    await until(lambda: "does not come up: the others stay" in serving.output())
-    await until(lambda: serving.workers() == workers)
+    await until(lambda: "does not come up: the others stay" in serving.output(), PATIENCE)
+    await until(lambda: serving.workers() == workers, PATIENCE)
     await serving.ready()
     (folder / "plugins.toml").write_text("")
 
@@ -42,11 +43,11 @@ async def keeps_its_workers_where_new_ones_do_not_come_up(serving: Server, folde
 async def stops_also_while_it_replaces(serving: Server) -> None:
     workers = serving.workers()
     serving.send(signal.SIGHUP)
-    await until(lambda: len(serving.workers()) > len(workers))
+    await until(lambda: len(serving.workers()) > len(workers), PATIENCE)
     family: list[psutil.Process] = serving.family()
     serving.send(signal.SIGTERM)
     assert await serving.ended() == 0, serving.output()
-    await until(lambda: gone(family))
+    await until(lambda: gone(family), PATIENCE)
 
 
 async def test_a_process_without_a_supervisor_that_hears_hup_finishes_what_it_has_in_hand(
