@@ -8,9 +8,10 @@ proxies need not look at, for headers. Its own refusals are plain text; here the
 
 import asyncio
 import uuid
+from functools import partial
 from typing import Any, Final, Protocol, cast
 
-from litestar.types import HTTPScope
+from litestar.types import HTTPScope, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
@@ -20,6 +21,7 @@ from core.http.headers import response_headers
 from core.http.problem_handlers import render
 from core.http.problem_types import BAD_REQUEST, HEAD_TOO_LARGE, OVERLOADED
 from core.http.problems import PROBLEM_MEDIA_TYPE, TRACE_ID, Problem, ProblemRegistry
+from core.http.sending import Sender
 from core.telemetry.tracing import unobserved_trace
 from core.telemetry.unread import Unread, UnreadRequest
 
@@ -190,7 +192,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answering = cycle
-        super()._start_asgi_task(cycle, app)
+        super()._start_asgi_task(cycle, partial(_serve, app, Sender(cycle).send))
 
     def _unsupported_upgrade_warning(self) -> None:
         """Serve the request as what it else is, and close: what follows it is in no protocol that is spoken here."""
@@ -245,6 +247,11 @@ class GuardedProtocol(HttpToolsProtocol):
         self._writing = None
         if self.transport.get_write_buffer_size():
             self.transport.abort()
+
+
+def _serve(app: Any, send: Send, scope: Scope, receive: Receive, _: Send) -> Any:
+    """Have the application answer by `send`."""
+    return app(scope, receive, send)
 
 
 def _announces_much(headers: list[tuple[bytes, bytes]]) -> bool:
