@@ -5,7 +5,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
-WORKERS ?= auto
+# Tests wait more than they compute: for servers, signals and deadlines.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -43,8 +44,8 @@ run: $(VENV)/.run ## Install, migrate and serve on HOST:PORT (127.0.0.1:8000)
 	@exec $(BIN)/hexastar run --host $(HOST) --port $(PORT)
 
 .PHONY: test
-test: $(VENV)/.test ## Install and run the tests (WORKERS=auto)
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) $(ARGS)
+test: $(VENV)/.test ## Install and run the tests (WORKERS: processes)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 .PHONY: check
 check: $(VENV)/.check ## Lint, types, architecture, and migrations against the models and against what blocks

@@ -11,7 +11,7 @@ import asyncpg
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
-from adapters.storage.failures import reraise, reraise_in_doubt
+from adapters.storage.failures import FAILURES, reraise, reraise_in_doubt
 from adapters.storage.operations import Operations, measured, operation_name
 from adapters.storage.patience import Patience
 from adapters.storage.pool import Pool
@@ -234,10 +234,11 @@ async def _check_server(storage: AsyncpgStorage, sizes: PoolSizes) -> None:
     try:
         version = connection.get_server_version()
         limit = await connection.fetchval(_CONNECTION_LIMIT)
-        await connection.close(timeout=sizes.acquire_timeout)
     except BaseException as error:
         connection.terminate()
         reraise(None, error)
+    with suppress(*FAILURES):  # it was dropped where the server takes its time
+        await connection.close(timeout=sizes.acquire_timeout)
     if version.major < OLDEST_SERVER:
         raise Rejected("server_version", f"PostgreSQL {OLDEST_SERVER} or later is needed, this is {version.major}")
     if sizes.budget > limit:

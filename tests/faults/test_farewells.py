@@ -24,7 +24,7 @@ from tests.faults.kit.cluster import Cluster
 from tests.faults.kit.proxy import Proxy, proxied
 from tests.faults.kit.toxics import SlowClose
 
-LONG = 60.0
+LATE = SlowClose(60.0)
 notes = Table("notes", MetaData(), Column("note", Text))
 NOTE = Command(insert(notes).values(note="once"))
 NOTES = Query(select(func.count()).select_from(notes), into=int)
@@ -58,15 +58,16 @@ async def admin(postgres: Cluster) -> AsyncIterator[Connection]:
 
 @pytest.fixture
 async def proxy(postgres: Cluster) -> AsyncIterator[Proxy]:
-    """A way to the server on which a connection ends long after the server has said its last word."""
-    async with proxied("127.0.0.1", postgres.port) as proxy, proxy.poisoned(SlowClose(LONG), "downstream"):
+    async with proxied("127.0.0.1", postgres.port) as proxy:
         yield proxy
 
 
 @pytest.fixture
 async def store(postgres: Cluster, admin: Connection, proxy: Proxy) -> AsyncIterator[Storage]:
+    """A storage whose connections end long after the server has said its last word."""
     dsn = postgres.dsn("farewells", port=proxy.port)
     async with adapter.open(adapter.Settings(dsn=dsn, pool_size=2, session_pool_size=1)) as store:
+        await proxy.add(LATE)
         yield store
         proxy.reset()
 
@@ -114,3 +115,13 @@ async def test_what_follows_a_farewell_did_not_happen_and_may_be_tried_again(
         await write(uow)
         await after(uow)
     assert await store.fetch_one(NOTES) == (2 if then == "write" else 1)
+
+
+async def test_a_server_that_takes_its_time_to_close_a_connection_keeps_nobody_from_starting(
+    postgres: Cluster, admin: Connection, proxy: Proxy
+) -> None:
+    dsn = postgres.dsn("farewells", port=proxy.port)
+    settings = adapter.Settings(dsn=dsn, acquire_timeout=0.5)
+    async with proxy.poisoned(LATE, "downstream"), adapter.open(settings) as store:
+        assert await store.fetch_one(NOTES) == 0
+        proxy.reset()

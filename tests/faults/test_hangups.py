@@ -1,6 +1,7 @@
 """HUP: workers are replaced one after another while others serve; a process without a supervisor stops as for TERM."""
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -10,6 +11,14 @@ from core.testing.waiting import until
 from tests.faults.kit.cluster import Cluster
 from tests.faults.kit.processes import PATIENCE, Server, environment, server
 from tests.faults.test_stops import gone, in_hand
+
+
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """Have what is started here hear HUP, also where whoever runs the tests does not, as under `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize("kind", ["uvicorn", "granian"])
