@@ -64,15 +64,13 @@ class Supervisor(Multiprocess):
             self.processes.append(self._started())
 
     def keep_subprocess_alive(self) -> None:
-        """Replace the workers that have ended; uvicorn sees to those that hang or cannot start."""
-        for place, worker in enumerate(self.processes):
-            if worker.process.is_alive() or worker.exitcode == STARTUP_FAILURE or self.should_exit.is_set():
-                continue
-            logger.warning("worker %s ended with %s: starting another", worker.pid, worker.exitcode)
-            worker.kill()  # closes its pipes
-            worker.join()
-            self.processes[place] = self._started()
-        super().keep_subprocess_alive()
+        """Replace the workers that have ended, then those that hang; stop where one could not start."""
+        for has_failed in (_has_ended, self._hangs):
+            for place, worker in enumerate(self.processes):
+                if self.should_exit.is_set():
+                    return
+                if has_failed(worker):
+                    self._replace(place, worker)
 
     def restart_all(self) -> None:
         """Replace the workers one after another, each once its successor serves; a signal to stop cuts it short."""
@@ -97,6 +95,19 @@ class Supervisor(Multiprocess):
 
     def handle_ttou(self) -> None:
         """As for TTIN."""
+
+    def _hangs(self, worker: Process) -> bool:
+        return not worker.is_alive(timeout=self.config.timeout_worker_healthcheck)
+
+    def _replace(self, place: int, worker: Process) -> None:
+        worker.kill()  # closes its pipes
+        worker.join()
+        if worker.exitcode == STARTUP_FAILURE:
+            logger.error("worker %s could not start: the server stops", worker.pid)
+            self.should_exit.set()
+            return
+        logger.warning("worker %s ended with %s: starting another", worker.pid, worker.exitcode)
+        self.processes[place] = self._started()
 
     def _comes_up(self, worker: Process) -> bool:
         deadline = time.monotonic() + _COMING_UP
@@ -134,6 +145,10 @@ class Supervisor(Multiprocess):
                     os.kill(process.pid or 0, signal.SIGTERM)
             alive[0].join(_POLL)
         super().join_all()
+
+
+def _has_ended(worker: Process) -> bool:
+    return not worker.process.is_alive()
 
 
 def serve(target: Any, *, workers: int, **options: Any) -> None:

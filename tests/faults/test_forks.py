@@ -3,15 +3,15 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
 import psutil
 import pytest
 
-from core.testing.waiting import until
 from tests.faults.kit.cluster import Cluster
-from tests.faults.kit.processes import PACKAGES, PATIENCE, ROOT, environment, server
+from tests.faults.kit.processes import PACKAGES, ROOT, environment, server
 from tests.faults.test_stops import EMBEDDED
 
 OBSERVER = """
@@ -59,10 +59,11 @@ def observed(folder: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("storage", ["embedded", "postgres"])
+@pytest.mark.parametrize(("storage", "fate"), [("embedded", signal.SIGKILL), ("postgres", signal.SIGSTOP)])
 async def test_a_supervisor_forks_without_threads_and_without_connections(
-    postgres: Cluster, folder: Path, observed: dict[str, str], storage: str
+    postgres: Cluster, folder: Path, observed: dict[str, str], storage: str, fate: signal.Signals
 ) -> None:
+    """A worker that is killed is replaced, and one that hangs as well."""
     environ = EMBEDDED
     if storage == "postgres":
         environ = environment(await postgres.create_database("forks"), "tally.plugin")
@@ -70,10 +71,14 @@ async def test_a_supervisor_forks_without_threads_and_without_connections(
     async with server(folder, environ, "--workers", "2") as serving:
         supervisor = psutil.Process(serving.pid)
         assert {one.status for one in supervisor.net_connections("inet")} == {psutil.CONN_LISTEN}
-        serving.workers()[0].kill()
-        await until(lambda: len(noted(folder)) == 3, PATIENCE)
+        serving.workers()[0].send_signal(fate)
+        await serving.until(lambda: has_forked(folder, 3))
         assert noted(folder) == [[["MainThread"], 1]] * 3
         assert "DeprecationWarning" not in serving.output()
+
+
+async def has_forked(folder: Path, times: int) -> bool:
+    return len(noted(folder)) >= times
 
 
 def noted(folder: Path) -> list[list[object]]:
